@@ -1,0 +1,1 @@
+"""Personalisation of a blank card: profiles as data, journalled steps, verification, lock."""

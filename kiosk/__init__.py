@@ -1,0 +1,1 @@
+"""The border-post kiosk: domain, workflow, adapters and the command host."""

@@ -1,0 +1,1 @@
+"""Camera frames to page, MRZ, faces and barcodes. Owns OpenCV, pyzbar and image decoding."""

@@ -1,0 +1,1 @@
+"""Text and advice for every code in Kazakh, Russian and English, without Qt."""

@@ -1,0 +1,1 @@
+"""The printed card: layout, raster and the IPP printer."""

@@ -1,0 +1,1 @@
+"""The encrypted database: cases, stock, outbox, audit log, sealed images, migrations."""

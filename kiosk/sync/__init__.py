@@ -1,0 +1,1 @@
+"""Delivery to the central registry from the stored outbox."""
