@@ -253,6 +253,6 @@ def _public_key_info(key: PublicKey, explicit: bool) -> bytes:
 
 
 def _key_id(key_info: bytes) -> bytes:
-    """SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2 method 1): a name for the key, not a protection."""
+    """SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2 method 1): a name of the key, no protection."""
     bits = sequence(key_info, "public key")[1].content[1:]
     return hashlib.sha1(bits, usedforsecurity=False).digest()
