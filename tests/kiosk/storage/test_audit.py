@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
+from crypto.errors import KeyUnavailable
 from kiosk.domain.audit import ChainFault
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.storage import SqlStore, create_audit_key, load_audit_key
@@ -94,7 +95,8 @@ def test_the_key_file_is_private_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "audit.key"
     create_audit_key(path, lambda count: b"\x01" * count)
     first = path.read_bytes()
-    create_audit_key(path, lambda count: b"\x02" * count)
+    with pytest.raises(KeyUnavailable):
+        create_audit_key(path, lambda count: b"\x02" * count)
     assert path.read_bytes() == first
     assert path.stat().st_mode & 0o777 == 0o600
     assert isinstance(load_audit_key(path), Ed25519PrivateKey)
