@@ -24,7 +24,6 @@ MIN_COMB = 0.45  # contrast of characters against the gaps between them, in prof
 ROW_STEPS = (1.25, 3.3)  # line spacing in pitches: 4.23 mm on cards, 6.35 mm on passports
 _MARGIN = 3  # cells kept around a warped line
 _REACH = 9  # pitches looked at above and below a line
-_BENDS = np.array((-0.5, -0.25, 0.0, 0.25, 0.5))  # perspective: sag of the middle cell, in pitches
 _PAPER = 21
 
 
@@ -113,23 +112,47 @@ def _extent(profile: Double) -> tuple[float, float]:
 
 
 def _comb(profile: Double, start: float, end: float, columns: int) -> tuple[float, Double] | None:
-    """Best (score, centres) of `columns` characters near start..end."""
-    pitch = (end - start) / (columns - 0.3) * np.linspace(0.94, 1.06, 41)
-    offset = start + np.linspace(-1.2, 1.2, 33) * np.median(pitch)
-    cell = np.arange(-1.5, columns + 0.6, 0.5)  # gaps and centres in turn, an empty cell at both ends
-    sag = 1 - (2 * cell / columns - 1) ** 2
-    place = (
-        offset[None, :, None, None]
-        + (cell[None, None, None, :] + 0.5 + _BENDS[None, None, :, None] * sag) * pitch[:, None, None, None]
-    )
-    values = np.interp(place, np.arange(len(profile)), profile, left=0.0, right=0.0)
-    inked = np.zeros(len(cell), bool)
-    inked[3:-2:2] = True  # cells 0, 1, .. columns - 1
-    score = values[..., inked].mean(axis=-1) - values[..., ~inked].mean(axis=-1)
-    score -= values[..., 0:2].mean(axis=-1) + values[..., -2:].mean(axis=-1)
-    best = np.unravel_index(int(np.argmax(score)), score.shape)
+    """Best (score, centres) of `columns` characters near start..end; coarse search, then fine."""
+    pitch, middle = (end - start) / (columns - 0.3), (start + end) / 2
+    guess = (pitch, middle, 0.0)
+    reach = (0.06 * pitch, 1.2 * pitch, 0.4)
+    for counts in ((21, 17, 3), (5, 5, 5)):
+        axes = [at + span * np.linspace(-1, 1, n) for at, span, n in zip(guess, reach, counts, strict=True)]
+        score = _comb_scores(profile, columns, *axes)
+        best = np.unravel_index(int(np.argmax(score)), score.shape)
+        guess = (float(axes[0][best[0]]), float(axes[1][best[1]]), float(axes[2][best[2]]))
+        reach = (0.006 * pitch, 0.15 * pitch, 0.2)
     quality = float(score[best]) / max(float(profile.std()), 1e-3)
-    return (quality, place[best][inked]) if quality > MIN_COMB else None
+    if quality < MIN_COMB:
+        return None
+    return quality, _places(columns, *(np.array((value,)) for value in guess))[0, 0, 0, _inked(columns)]
+
+
+def _places(columns: int, pitch: Double, middle: Double, bend: Double) -> Double:
+    """Profile positions of gaps and centres in turn, with one empty cell before and after."""
+    cell = np.arange(-1.5, columns + 0.6, 0.5) + 0.5 - columns / 2
+    sag = 1 - (2 * cell / columns) ** 2
+    bent = cell + bend[:, None] * sag
+    place: Double = middle[None, :, None, None] + bent * pitch[:, None, None, None]
+    return place
+
+
+def _inked(columns: int) -> NDArray[np.bool_]:
+    """Which of the places are characters."""
+    inked = np.zeros(2 * columns + 5, bool)
+    inked[3:-2:2] = True
+    return inked
+
+
+def _comb_scores(profile: Double, columns: int, pitch: Double, middle: Double, bend: Double) -> Double:
+    """Ink at the characters less ink at the gaps and beyond the ends, for every combination."""
+    fine = np.interp(np.arange(-2.0, len(profile) + 2, 0.5), np.arange(len(profile)), profile, 0.0, 0.0)
+    index = np.rint((_places(columns, pitch, middle, bend) + 2) * 2).astype(np.intp)
+    values = fine[np.clip(index, 0, len(fine) - 1)]
+    weight = np.where(_inked(columns), 1 / columns, -1 / (columns + 5))
+    weight[[0, 1, -2, -1]] -= 0.5
+    scores: Double = values @ weight
+    return scores
 
 
 def _line_grid(turn: Double, centres: Double) -> Grid:
@@ -178,6 +201,12 @@ def _row_centres(energy: Double, rows: int) -> list[int] | None:
             if best is None or score > best[0]:
                 best = (score, found)
     return best[1] if best and best[0] > 0.25 * energy[seed] else None
+
+
+def block_picture(gray: Gray, grid: Grid) -> Gray:
+    """The printed lines as an upright picture, PITCH pixels per character."""
+    height = math.ceil(((grid.rows - 1) * grid.step + 1) * PITCH)
+    return _warp(gray, grid, (0.0, -0.5 / grid.step), (grid.columns * PITCH, height), grid.step)
 
 
 def _warp(gray: Gray, grid: Grid, origin: tuple[float, float], size: tuple[int, int], step: float) -> Gray:

@@ -4,9 +4,7 @@ Details hold codes, ids and digests only. The writer enforces the shape of such 
 does not look like one is replaced by REDACTED before it is hashed, signed and stored for good.
 """
 
-import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sqlalchemy import Connection, func, insert, select
 
+from crypto.errors import CryptoError
+from crypto.signer import read_private_file, write_private_file
 from kiosk.domain.audit import GENESIS, AuditEntry, ChainFault, check_chain
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import RandomBytes
@@ -86,28 +86,17 @@ class AuditLog:
 
 
 def create_audit_key(path: Path, random: RandomBytes) -> None:
-    """Write a new Ed25519 key (PKCS #8 PEM, mode 0600); an existing file is left alone."""
+    """Write a new Ed25519 key (PKCS #8 PEM, mode 0600); KeyUnavailable when the file exists."""
     key = Ed25519PrivateKey.from_private_bytes(random(32))
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    write_private_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def load_audit_key(path: Path) -> Ed25519PrivateKey:
     """Read the key; HOME_DAMAGED when it is missing, open to others or not an Ed25519 key."""
     try:
-        mode = path.stat().st_mode
-        key = load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError):
+        key = load_pem_private_key(read_private_file(path), None)
+    except (CryptoError, ValueError, TypeError):
         raise KioskError(ErrorCode.HOME_DAMAGED, "the audit key cannot be read") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KioskError(ErrorCode.HOME_DAMAGED, "the audit key is readable by others")
     if not isinstance(key, Ed25519PrivateKey):
         raise KioskError(ErrorCode.HOME_DAMAGED, "the audit key is not an Ed25519 key")
     return key
