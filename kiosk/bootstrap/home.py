@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from crypto import vault
 from crypto.pki_lab import LabPki
+from crypto.vault import Vault
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import RandomBytes
+from kiosk.storage import create_audit_key
 
 World = Literal["lab", "production"]
 # Lab CSCAs: our own, the specimen travellers' states, and Utopia for tests.
 LAB_COUNTRIES = ("KZ", "UZ", "KG", "TJ", "RU", "CN", "UT")
-KEY_NAMES = ("vault", "database", "audit")
+KEY_NAMES = ("vault", "database")
 
 
 def default_home() -> Path:
@@ -65,9 +66,14 @@ class Home:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def audit_key(self) -> Path:
+        """PEM file of the key that signs the audit log."""
+        return self.path / "keys" / "audit.pem"
+
     def key(self, name: str) -> bytes:
         """One of the home's own keys (KEY_NAMES), 32 bytes."""
-        return vault.load_key_file(self.path / "keys" / f"{name}.key")
+        return Vault.load_key_file(self.path / "keys" / f"{name}.key")
 
 
 def open_home(path: Path) -> Home:
@@ -99,9 +105,7 @@ def create_lab_home(
     keys = path / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
     say("keys")
-    for name in KEY_NAMES:
-        (keys / f"{name}.key").unlink(missing_ok=True)
-        vault.create_key_file(keys / f"{name}.key", random)
+    _create_keys(keys, random)
     say("lab certificates")
     LabPki.create(path / "pki", seed=seed, now=now, countries=LAB_COUNTRIES)
     for name in ("db", "registry", "sim", "logs"):
@@ -117,14 +121,21 @@ def create_production_home(path: Path, *, random: RandomBytes) -> Home:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = path / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
-    for name in KEY_NAMES:
-        (keys / f"{name}.key").unlink(missing_ok=True)
-        vault.create_key_file(keys / f"{name}.key", random)
+    _create_keys(keys, random)
     for name in ("db", "pki", "logs"):
         (path / name).mkdir(mode=0o700, exist_ok=True)
     created = datetime.now(UTC).isoformat()
     _write_durably(path / "home.toml", f'world = "production"\ncreated = "{created}"\n')
     return open_home(path)
+
+
+def _create_keys(directory: Path, random: RandomBytes) -> None:
+    """The home's own keys; what a torn creation left behind was never used and is made anew."""
+    for name in KEY_NAMES:
+        (directory / f"{name}.key").unlink(missing_ok=True)
+        Vault.create_key_file(directory / f"{name}.key", random)
+    (directory / "audit.pem").unlink(missing_ok=True)
+    create_audit_key(directory / "audit.pem", random)
 
 
 def _write_durably(path: Path, text: str) -> None:

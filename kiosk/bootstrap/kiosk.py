@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from card_io.perso.profile import load_profile
+from card_io.perso.profile import Profile
 from crypto.pki_lab import LabPki
 from crypto.trust import TrustStore
 from crypto.vault import Vault
@@ -139,7 +139,7 @@ def open_home_store(home: Home) -> Store:
         home.database,
         database_key=home.key("database"),
         vault=Vault(home.key("vault")),
-        audit_key=home.key("audit"),
+        audit_key=home.audit_key,
         station=settings.station.id,
     )
 
@@ -219,7 +219,7 @@ def _open_ports(
         printer=drivers.open_press(uris["printer"], lab=home.lab),
         trust=TrustStore.from_directory(lab_pki.trust_directory),
         signer=signer,
-        card_profile=load_profile(settings.card_profile),
+        card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),
         lookup_timeout=settings.registry.timeout,
     )

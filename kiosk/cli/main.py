@@ -32,9 +32,9 @@ def _commands() -> dict[str, Command]:
     return {name: cast(Command, found[name].load()) for name in sorted(found)}
 
 
-def build_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+def build_parser(commands: dict[str, Command]) -> _Parser:
     """The whole command line. Global options stand before or after the sub-command."""
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--home", type=Path, metavar="DIR", help="directory of all local state")
     shared.add_argument("--json", action="store_true", help="answer as one JSON object")
     shared.add_argument("--language", choices=LANGUAGES, help="language of texts and advice")

@@ -73,19 +73,27 @@ def build_data_groups(card: CardDescription, portrait: Portrait, issued: datetim
         ),
         11: data_groups.build_dg11(
             data_groups.PersonalDetails(
-                full_name=card.national_name or f"{card.surname}<<{card.given_names}".replace(" ", "<"),
-                birth=card.birth,
+                full_name=_full_name(card),
+                birth_date=card.birth.strftime("%Y%m%d") if card.birth else "",
             )
         ),
         12: data_groups.build_dg12(
-            data_groups.DocumentDetails(issuing_authority=card.authority, issue_date=card.issued_on)
-        ),
-        13: data_groups.build_dg13(
-            data_groups.PermitDetails(
-                category=card.category, entry_number=card.number, stay_until=card.stay_until
+            data_groups.DocumentDetails(
+                issuing_authority=card.authority, issue_date=card.issued_on.strftime("%Y%m%d")
             )
         ),
+        13: data_groups.build_dg13(
+            data_groups.Permit(category=card.category, entry_number=card.number, stay_until=card.stay_until)
+        ),
     }
+
+
+def _full_name(card: CardDescription) -> tuple[str, ...]:
+    """(primary, secondary) in national characters; the Latin spelling where no other is known."""
+    primary, _, secondary = card.national_name.partition(", ")
+    if not primary:
+        primary, secondary = card.surname, card.given_names
+    return (primary, secondary) if secondary else (primary,)
 
 
 def symbol_text(card: CardDescription, sod: bytes) -> str:

@@ -74,8 +74,8 @@ def _no_progress(_: Progress) -> None:
     return None
 
 
-def _no_observer(_step: str, _moment: str) -> None:
-    return None
+def _no_observer(step: str, moment: str) -> None:
+    del step, moment
 
 
 @dataclass

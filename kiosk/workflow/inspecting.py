@@ -153,7 +153,7 @@ class Inspecting:
         with slot.connect() as link:
             return read_document(
                 link,
-                AccessKey.from_mrz(mrz.access_information()),
+                AccessKey(mrz_information=mrz.access_information()),
                 random=self._desk.random,
                 on_progress=self._chip_progress,
                 cancel=cancel,
@@ -272,7 +272,7 @@ def _national_name(files: Mapping[str, bytes]) -> str:
     if "DG11" not in files:
         return ""
     try:
-        return data_groups.parse_dg11(files["DG11"]).full_name.replace("<<", ", ").replace("<", " ")
+        return ", ".join(data_groups.parse_dg11(files["DG11"]).full_name)
     except CardError:
         return ""
 

@@ -148,15 +148,15 @@ class Issuing:
             self._log.hooks.on_step(f"personalise/{step}", "done")
             self._log.accept(self._event(ev.CardStep, job_id=job_id, step=step, phase=phase, detail=detail))
 
-    def _on_perso_progress(self, progress: perso.PersoProgress) -> None:
+    def _on_perso_progress(self, progress: perso.Progress) -> None:
         self._log.hooks.on_progress(
-            Progress(ProgressPhase.PERSONALISE, progress.step, progress.done, progress.total)
+            Progress(ProgressPhase.PERSONALISE, _label(progress), progress.done, progress.total)
         )
 
     def _verify(self, request: perso.VerificationRequest) -> perso.VerificationResult:
         """Judge the fresh card as an inspection system would: PACE, passive and active authentication."""
         self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_CARD))
-        key = AccessKey.from_mrz(request.mrz_information)
+        key = AccessKey(mrz_information=request.mrz_information)
         expected = read_mrz(self._job().card.mrz_lines)
         files, overall, reasons = self._inspect_card(request.open_link, key, expected)
         return perso.VerificationResult(ok=overall == "successful", files=files, findings=tuple(reasons))
@@ -265,7 +265,7 @@ class Issuing:
             serial = self._serial_in_encoder(cancel)
             if serial != job.chip_serial:
                 raise KioskError(ErrorCode.WRONG_CARD, f"chip serial {serial}")
-            key = AccessKey.from_can(job.card.can)
+            key = AccessKey(can=job.card.can)
             expected = read_mrz(job.card.mrz_lines)
             files, overall, _ = self._inspect_card(self._desk.card_slot.connect, key, expected)
             same = hashlib.sha256(files.get("EF.SOD", b"")).hexdigest() == job.sod_sha256
@@ -300,6 +300,10 @@ class Issuing:
 
     def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
         return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
+
+
+def _label(progress: perso.Progress) -> str:
+    return f"{progress.step}:{progress.name}" if progress.name else str(progress.step)
 
 
 class _Journal:
