@@ -147,7 +147,9 @@ class Specimen:
                     birth_date=f"{person.birth:%Y%m%d}",
                 )
             )
-        details = dg.DocumentDetails(issuing_authority=passport.authority, issue_date=f"{passport.issued:%Y%m%d}")
+        details = dg.DocumentDetails(
+            issuing_authority=passport.authority, issue_date=f"{passport.issued:%Y%m%d}"
+        )
         groups[12] = dg.build_dg12(details)
         key = self._chip_key() if passport.active_authentication else None
         infos: list[SecurityInfo] = [*(self._pace() if passport.pace else ())]

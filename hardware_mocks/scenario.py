@@ -194,6 +194,8 @@ def _check(traveller: Traveller, where: str) -> None:
             raise _wrong(f"{where}.{place}", f"{value!r} is none of {', '.join(filter(None, allowed))}")
     if not traveller.person.birth < passport.issued < passport.expiry:
         raise _wrong(f"{where}.passport", "birth, issue and expiry are not in that order")
+    if passport.tamper == "DG11" and not traveller.person.national_surname:
+        raise _wrong(f"{where}.passport.tamper", "DG11 is there only with a national name")
     if len(passport.state) not in (1, 3) or len(passport.country) != 2:
         raise _wrong(f"{where}.passport", "state is alpha-3 and country is alpha-2")
 
