@@ -6,7 +6,6 @@ follows from its seed; without a scenario file a home made for daily use keeps t
 and the system's randomness.
 """
 
-import hashlib
 import os
 import shutil
 import signal
@@ -21,8 +20,8 @@ from hardware_mocks.box import Box
 from hardware_mocks.card_faults import CardFault
 from hardware_mocks.clock import RandomSource, ScenarioClock, SystemClock, randomness
 from hardware_mocks.device_host import Devices, DevicesUnavailable
-from hardware_mocks.documents import Specimen
 from hardware_mocks.faults import CAMERA, PRINTER, Fault, FaultLedger
+from hardware_mocks.papers import Papers
 from hardware_mocks.print_engine import Spool, State
 from hardware_mocks.readers import BLANK, DOCUMENT, UPDATE_BINARY, LocalReaders, Readers, open_readers
 from hardware_mocks.scenario import Scenario, load_scenario
@@ -62,7 +61,7 @@ class SimulatedDesk:
             printer=devices.printer,
         )
         self._directory = directory
-        self._lab = lab
+        self._papers = Papers(directory / "documents", scenario, lab)
         self._box = box
         self._readers = readers
         self._devices = devices
@@ -80,12 +79,13 @@ class SimulatedDesk:
         if not 0 <= traveller < len(self.scenario.traveller):
             raise KioskError(ErrorCode.DOCUMENT_ABSENT, f"the scenario has no traveller {traveller + 1}")
         self._box.present(traveller)
-        page, chip = self._papers(traveller)
+        page, chip = self._papers.take(traveller)
         if chip is None:
             self._readers.remove(DOCUMENT)
         else:
             self._readers.insert(DOCUMENT, chip)
-        self._order("show", page=str(page), seed=self._specimen(traveller).key)
+        self._order("show", page=str(page), seed=self._papers.specimen(traveller).key)
+        self._papers.prepare(traveller + 1)
 
     def withdraw(self) -> None:
         """Take the passport away."""
@@ -132,6 +132,7 @@ class SimulatedDesk:
 
     def close(self) -> None:
         """Switch the devices off; what lies in the readers stays there."""
+        self._papers.close()
         self._readers.close()
         self._devices.close()
 
@@ -142,27 +143,6 @@ class SimulatedDesk:
             self.insert_blank()
         if 0 <= state.presented < len(self.scenario.traveller):
             self.present(state.presented)
-
-    def _specimen(self, traveller: int) -> Specimen:
-        return Specimen(self.scenario.traveller[traveller], f"{self.scenario.seed}/{traveller}")
-
-    def _papers(self, traveller: int) -> tuple[Path, Path | None]:
-        """Page picture and chip image on disk, made when first needed and kept."""
-        specimen = self._specimen(traveller)
-        passport = specimen.traveller.passport
-        signer = self._lab.signer(passport.country, passport.signer).certificate
-        digest = hashlib.sha256(f"{specimen!r}/{signer.fingerprint}".encode()).hexdigest()[:12]
-        folder = self._directory / "documents"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        page = folder / f"passport-{traveller + 1:02}-{digest}.png"
-        chip = page.with_suffix(".json")
-        if passport.chip and not chip.exists():
-            specimen.chip(self._lab).save(chip)
-        if not page.exists():
-            part = page.with_suffix(".part")
-            specimen.page().save(part, "PNG", compress_level=1)
-            part.replace(page)
-        return page, chip if passport.chip else None
 
     def _strike(self, fault: Fault) -> None:
         if fault.action in PRINTER:
