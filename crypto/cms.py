@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from asn1crypto import core, x509
 
@@ -30,7 +30,6 @@ from crypto.certificates.asn1 import (
 from crypto.certificates.certificate import normal_name
 from crypto.certificates.keys import HASH_OIDS, hash_identifier
 from crypto.errors import MalformedData, SignatureInvalid
-from crypto.signer import Signer
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
@@ -38,6 +37,25 @@ MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 SIGNING_TIME = "1.2.840.113549.1.9.5"
 _WHAT = "signed data"
 _VERSION = 3  # Doc 9303-10 4.6.2; RFC 5652 5.1 for content other than id-data
+
+
+class ContentSigner(Protocol):
+    """What building needs of a signer (`crypto.signer` has the port and the key file behind it)."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate of the key."""
+
+    @property
+    def algorithm(self) -> SignatureAlgorithm:
+        """What `sign` makes."""
+
+    @property
+    def hash_name(self) -> str:
+        """The hash of `algorithm`, such as "sha256"."""
+
+    def sign(self, data: bytes) -> bytes:
+        """DER ECDSA or RSA signature over `data`, which is hashed here."""
 
 
 class _Content(core.Sequence):  # type: ignore[misc]
@@ -132,7 +150,7 @@ class SignedData:
 
 
 def build_signed_data(
-    content_type: str, content: bytes, signer: Signer, *, signing_time: datetime | None = None
+    content_type: str, content: bytes, signer: ContentSigner, *, signing_time: datetime | None = None
 ) -> bytes:
     """DER ContentInfo with one SignerInfo (issuer and serial), the signer's certificate included.
 

@@ -10,36 +10,24 @@ import os
 import stat
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from crypto.certificates import Certificate, SignatureAlgorithm
 from crypto.certificates.keys import hash_object, rsa_padding
+from crypto.cms import ContentSigner
 from crypto.errors import KeyUnavailable, PolicyRefused, UnsupportedAlgorithm
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-@runtime_checkable
-class Signer(Protocol):
-    """A private key with its certificate."""
+class Signer(ContentSigner, Protocol):
+    """The port: a private key with its certificate, which judges itself whether it may sign now."""
 
-    @property
-    def certificate(self) -> Certificate:
-        """The certificate of the key."""
-
-    @property
-    def algorithm(self) -> SignatureAlgorithm:
-        """What `sign` makes."""
-
-    @property
-    def hash_name(self) -> str:
-        """The hash of `algorithm`, such as "sha256"."""
-
-    def sign(self, data: bytes) -> bytes:
-        """DER ECDSA or RSA signature over `data`, which is hashed here."""
+    def check(self, now: datetime) -> None:
+        """Raises PolicyRefused unless the key may sign at `now`."""
 
 
 class KeySigner:

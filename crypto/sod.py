@@ -17,9 +17,9 @@ from asn1crypto import core
 from crypto.certificates import Certificate, digest
 from crypto.certificates.asn1 import AlgorithmIdentifier, encode, load, outside_bytes, single
 from crypto.certificates.keys import HASH_OIDS, hash_identifier
-from crypto.cms import SignedData, build_signed_data
+from crypto.cms import ContentSigner, SignedData, build_signed_data
 from crypto.errors import MalformedData, PolicyRefused
-from crypto.signer import Signer, check_period
+from crypto.signer import check_period
 
 LDS_SECURITY_OBJECT = "2.23.136.1.1.1"
 LEGACY_SECURITY_OBJECT = "1.2.528.1.1006.1.20.1"  # early Dutch documents
@@ -85,7 +85,7 @@ class WrongContentType(MalformedData):
 
 def build_sod(
     data_groups: Mapping[int, bytes],
-    signer: Signer,
+    signer: ContentSigner,
     *,
     hash_name: str = "sha256",
     signing_time: datetime | None = None,
