@@ -295,7 +295,8 @@ def test_a_blank_becomes_a_card(desk: Desk) -> None:
     begun = [step for step, phase, _ in desk.journal.entries if phase == "begin"]
     assert begun == [
         "identify", "generate-key", "build", "create-files", "write:EF.CardAccess", "write:EF.COM",
-        "write:DG1", "write:DG2", "write:DG13", "write:DG14", "write:DG15", "write:EF.SOD", "secrets", "verify", "lock",
+        "write:DG1", "write:DG2", "write:DG13", "write:DG14", "write:DG15", "write:EF.SOD", "secrets",
+        "verify", "lock",
         "prove-lock", "final-verify",
     ]  # fmt: skip
     done = [step for step, phase, _ in desk.journal.entries if phase == "done"]
