@@ -63,12 +63,11 @@ def test_recorded_passport() -> None:
     keys = (bytes.fromhex(before[name]) for name in ("ks_enc", "ks_mac", "ssc"))
     pairs = [Exchange(*(bytes.fromhex(item) for item in pair)) for pair in TRACE["apdus"]]
     channel = SecureMessaging(Replay(pairs), Cipher.TDES, *keys)
-    # the recorded terminal asked in short form, as ours would after 6700
-    command = Command(0x00, 0x88, 0, 0, RND, 0)
-    assert channel.send(command).data.hex() == TRACE["signature"]
-    assert channel.counter.hex() == TRACE["after_ssc"]
     dg15, signature = bytes.fromhex(TRACE["dg15"]), bytes.fromhex(TRACE["signature"])
-    assert judged(dg15, signature) == (Outcome.SUCCESSFUL, "AA-RSA-SHA1")
+    result = active_authentication(channel, dg15, None, lambda size: RND)
+    assert (result.outcome, result.protocol) == (Outcome.SUCCESSFUL, "AA-RSA-SHA256")
+    assert result.signature == signature
+    assert channel.counter.hex() == TRACE["after_ssc"]
     assert judged(dg15, signature[:-1] + b"\x00")[0] is Outcome.FAILED
     result = active_authentication(answering(signature), dg15, None, lambda size: bytes(8))
     assert result.outcome is Outcome.FAILED  # right signature, another challenge
