@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from card_io.apdu import BytesLink, Command, Link, expect
 from card_io.emrtd.access import AccessKey, open_access
+from card_io.emrtd.reader import read_document
 from card_io.errors import CardError, CardErrorCode, CardRefused, CardRemoved, PersonalisationFailed
 from card_io.lds import data_groups, mrz, security_infos
 from card_io.lds.face import build_dg2
@@ -38,6 +39,7 @@ from card_io.perso.profile import Profile
 from card_io.tlv import read_header
 from crypto.pki_lab import LabPki
 from crypto.signer import Signer
+from crypto.trust import Outcome
 from hardware_mocks.chip import Card, CardImage, SeededRandom, blank_image
 
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
@@ -173,6 +175,11 @@ def test_a_blank_becomes_a_card_that_an_inspection_accepts(signer: Signer) -> No
     )
     by_mrz = AccessKey(mrz_information=REQUEST.mrz_information)
     assert inspect(again, by_mrz).files == inspect(again, by_mrz, pace=False).files == card.files
+    with slot.open() as link:
+        document = read_document(link, by_mrz, random=SeededRandom(b"y", 0))
+    assert (document.problem, dict(document.files)) == (None, card.files)
+    assert document.active_authentication is not None
+    assert document.active_authentication.outcome is Outcome.SUCCESSFUL
     with slot.open() as link:
         assert card_state(link) is CardState.OPERATIONAL
         assert read_serial(link) == serial
