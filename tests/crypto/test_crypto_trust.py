@@ -1,17 +1,31 @@
 """Passive authentication: every defect ends in its own reason, and nothing but the whole chain is green."""
 
+import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crypto.certificates import Certificate, CertificateRevocationList
 from crypto.certificates.asn1 import encode
 from crypto.cms import build_signed_data
 from crypto.errors import UnsupportedAlgorithm
-from crypto.issuing import Period, Subject, build_crl, build_csca, generate_ec_key, random_serial
+from crypto.issuing import (
+    Period,
+    Subject,
+    build_crl,
+    build_csca,
+    build_document_signer,
+    build_link,
+    generate_ec_key,
+    random_serial,
+)
 from crypto.pki_lab import LabPki
 from crypto.signer import KeySigner
+from crypto.sod import SecurityObject, build_sod
 from crypto.trust import (
     GROUPS,
     Outcome,
@@ -200,7 +214,6 @@ def test_forged_contents_and_signatures(zoo: LabPki, store: TrustStore, data_gro
 
 def _digest_of(ef_sod: bytes) -> bytes:
     from crypto.certificates import digest
-    from crypto.sod import SecurityObject
 
     return digest("sha256", SecurityObject.parse(ef_sod).signed_data.content)
 
@@ -236,8 +249,7 @@ def _without_certificates(ef_sod: bytes, certificate: Certificate, instead: byte
 
 def test_self_made_signer_under_a_trusted_name(zoo: LabPki, store: TrustStore, data_groups, now) -> None:
     """Same names, same key identifiers, own keys: the signature tells."""
-    counter = iter(range(1, 100))
-    random = lambda count: next(counter).to_bytes(count, "big")  # noqa: E731
+    random = seeded()
     key, csca = generate_ec_key("secp256r1", random), zoo.csca("KZ")
     subject = Subject("KZ", "LAB CSCA KAZ 01", "KAZ", "Shekara LAB")
     period = Period(now - timedelta(days=9), now + timedelta(days=90), now + timedelta(days=90))
@@ -253,8 +265,6 @@ def test_self_made_signer_under_a_trusted_name(zoo: LabPki, store: TrustStore, d
 
 
 def _content(zoo: LabPki, data_groups: dict[int, bytes], now: datetime) -> bytes:
-    from crypto.sod import SecurityObject
-
     return SecurityObject.parse(zoo.sign_sod("KZ", data_groups, now)).signed_data.content
 
 
@@ -268,6 +278,61 @@ def test_signature_of_the_certificate_is_checked_with_the_right_key(
         Reason.DS_SIGNATURE_INVALID: O.FAILED,
         Reason.REVOCATION_UNKNOWN: O.UNDETERMINED,
     }
+
+
+@pytest.mark.parametrize("rename", [False, True])
+def test_new_authority_is_trusted_through_its_link(zoo: LabPki, data_groups, now, rename: bool) -> None:
+    """Rollover: only the old CSCA is trusted by decision; the link carries trust to the new key."""
+    random = seeded()
+    old, old_key = zoo.csca("KZ"), zoo._authority("KZ").key
+    period = Period(now - timedelta(days=5), now + timedelta(days=900), now + timedelta(days=90))
+    new_key, signer_key = generate_ec_key("secp384r1", random), generate_ec_key("secp256r1", random)
+    subject = Subject("KZ", f"LAB CSCA KAZ 0{2 if rename else 1}", "KAZ", "Shekara LAB")
+    new = build_csca(new_key, subject, period, serial=random_serial(random))
+    link = build_link(old, old_key, new, "KAZ", period, serial=random_serial(random))
+    assert (b"\x67\x81\x08\x01\x01\x06\x01" in link.der) is rename  # NameChange
+    name = Subject("KZ", "LAB DS", "KAZ")
+    signer = build_document_signer(
+        new, new_key, signer_key.public_key(), name, period, serial=7, document_types=["P"]
+    )
+    sod = build_sod(data_groups, KeySigner(signer_key, signer), signing_time=now)
+
+    store = TrustStore(loaded_at=now)
+    store.add(old)
+    for item in (new, link) if rename else (link, new):
+        store.add(item, Standing.KNOWN)
+    end = now + timedelta(days=90)
+    store.add_crl(build_crl(KeySigner(new_key, new), number=1, this_update=now, next_update=end))
+    result = judge(sod, data_groups, store, now)
+    assert result.outcome is O.SUCCESSFUL, found(result)
+    assert result.csca in (new, link)
+    assert store.standing(new) is store.standing(link) is Standing.TRUSTED  # one key, carried by the link
+
+    store.add(old, Standing.DISTRUSTED)
+    assert found(judge(sod, data_groups, store, now))[Reason.CSCA_NOT_TRUSTED] is O.UNDETERMINED
+
+
+def seeded() -> Callable[[int], bytes]:
+    counter = iter(range(1, 1000))
+    return lambda count: hashlib.shake_256(bytes([next(counter)])).digest(count)
+
+
+def test_authority_must_be_valid_at_issue_not_today(zoo: LabPki, data_groups, now) -> None:
+    """Chain model; of two certificates of one CSCA key the one valid at issue is taken."""
+    late = Period(now + timedelta(days=1), now + timedelta(days=9), now + timedelta(days=9))
+    subject = Subject("KZ", "LAB CSCA KAZ 01", "KAZ", "Shekara LAB")
+    store = TrustStore.from_directory(zoo.trust_directory, loaded_at=now)
+    only_late = TrustStore(loaded_at=now)
+    for target in (store, only_late):
+        target.add(build_csca(zoo._authority("KZ").key, subject, late, serial=5))
+    only_late.add_crl(_crl(zoo, now, number=1))
+    sod = zoo.sign_sod("KZ", data_groups, now)
+    assert judge(sod, data_groups, store, now).csca == zoo.csca("KZ")
+    assert found(judge(sod, data_groups, only_late, now)) == {Reason.CSCA_NOT_VALID_AT_ISSUE: O.UNDETERMINED}
+    expired = zoo.csca("KZ").not_after + timedelta(days=1)
+    check = judge(sod, data_groups, store, expired).groups["issuer_certificates"][2]
+    assert check.name == "ds_validity"
+    assert "csca_expired" in check.evidence
 
 
 @pytest.mark.parametrize(
@@ -340,6 +405,14 @@ def test_unknown_hash_is_undetermined(zoo: LabPki, store: TrustStore, data_group
     assert result.security_object is not None
     with pytest.raises(UnsupportedAlgorithm):
         integrity.matching_groups(result.security_object, data_groups)
+
+
+@given(st.one_of(st.binary(max_size=24), st.just(b"\x6e\x02\x31\x00")), st.binary(max_size=24))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_security_infos_break_it(zoo: LabPki, store: TrustStore, now, dg14: bytes, access: bytes) -> None:
+    groups = {1: b"a", 2: b"b", 14: dg14}
+    result = judge(zoo.sign_sod("UZ", groups, now), groups, store, now, card_access=access)
+    assert result.group_outcome("integrity") in (O.FAILED, O.SUCCESSFUL)
 
 
 def test_combination_of_outcomes() -> None:
