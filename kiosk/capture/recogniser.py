@@ -27,6 +27,7 @@ MIN_CONFIDENCE = 0.95  # below, the picture is too poor to call anything the pri
 FIRST_LETTERS = "PVACI"  # of document codes (Doc 9303-4 to -7)
 DOUBT = 0.9  # a character with less probability than this is doubtful
 FOREIGN = 0.10  # correlation taken off a character of the wrong class for its position
+RARE = 0.015  # taken off the letter O where digits may stand: issuers avoid it there
 SHARPNESS = 45.0  # correlation to log-probability
 MAX_BANDS = 14
 
@@ -137,6 +138,7 @@ def _layout(found: Match) -> tuple[str, ...]:
 def _decode(found: Match) -> MrzReading:
     grid, layout = found.grid, _layout(found)
     scores = found.scores - np.where(_allowed(layout), 0.0, FOREIGN)
+    scores[:, ALPHABET.index("O")] -= np.where(_allowed(layout)[:, ALPHABET.index("0")], RARE, 0.0)
     odds = np.exp(SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
     probability = (odds / odds.sum(axis=1, keepdims=True)).max(axis=1)
     text = "".join(ALPHABET[index] for index in scores.argmax(axis=1))
