@@ -147,6 +147,24 @@ class CardPress(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Portrait:
+    """A face picture fit for DG2 and print: the file, its type and its size in pixels."""
+
+    image: bytes
+    mime: str
+    width: int
+    height: int
+
+
+class PortraitStudio(Protocol):
+    """Prepares a portrait for chip and print; compresses at most once."""
+
+    def prepare(self, image: bytes) -> Portrait:
+        """IMAGE_UNREADABLE when it is not a picture."""
+        ...
+
+
 class PrintProof(Protocol):
     """Reads a drawn back side again, as a camera would, before it goes to the printer."""
 
