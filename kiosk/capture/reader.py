@@ -17,6 +17,7 @@ from kiosk.ports import Frame, Hint, Image, PageScan
 PITCH_MM = 2.54  # Doc 9303-3 4.4
 PAGE_PIXELS_PER_MM = 8
 TURNS = (180.0, 22.0, -22.0)  # degrees tried, one per frame, to tell a turned page from no page
+MAYBE_TURNED = (Hint.NO_DOCUMENT, Hint.GLARE, Hint.HOLD_STILL)
 PORTRAIT_MARGINS = (0.45, 0.55, 0.45, 0.45)  # left, top, right, bottom around a face, in face sizes
 
 
@@ -49,7 +50,7 @@ class PixelPageReader:
         gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
         reading = read_mrz(gray)
         if isinstance(reading, Hint):
-            return self._turned(gray, frame.sequence) if reading is Hint.NO_DOCUMENT else reading
+            return _turned(gray, frame.sequence, reading) if reading in MAYBE_TURNED else reading
         page, portrait = _cut(frame.image, reading.grid) if self._pictures else (b"", b"")
         return PageScan(
             lines=reading.lines,
@@ -60,12 +61,13 @@ class PixelPageReader:
             portrait=portrait,
         )
 
-    @staticmethod
-    def _turned(gray: Gray, sequence: int) -> Hint:
-        if not shows_page(gray):
-            return Hint.NO_DOCUMENT
-        turned = isinstance(read_mrz(_rotated(gray, TURNS[sequence % len(TURNS)])), MrzReading)
-        return Hint.TILTED if turned else Hint.NO_DOCUMENT
+
+def _turned(gray: Gray, sequence: int, hint: Hint) -> Hint:
+    """TILTED where the frame can be read once it is turned, else the hint as it was."""
+    if not shows_page(gray):
+        return hint
+    turned = _rotated(gray, TURNS[sequence % len(TURNS)])
+    return Hint.TILTED if isinstance(read_mrz(turned), MrzReading) else hint
 
 
 def _rotated(gray: Gray, degrees: float) -> Gray:
