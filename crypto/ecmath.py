@@ -1,7 +1,7 @@
 """Points of elliptic curves: the arithmetic PACE mappings need and `cryptography` hides, and the curves.
 
 Owns the standardized domain parameters (BSI TR-03110-3 table 4, Doc 9303-11 9.5.1; SEC 2, RFC 5639).
-The arithmetic is not constant time: use it for one-time keys inside the terminal, never for a key that lives on.
+The arithmetic is not constant time: for one-time keys inside the terminal, never for a key that lives on.
 """
 
 from collections.abc import Mapping
