@@ -63,7 +63,7 @@ def generate_ec_key(curve: str, random: RandomBytes) -> ec.EllipticCurvePrivateK
 
 
 def random_serial(random: RandomBytes) -> int:
-    """A positive serial number of at most 20 octets (Doc 9303-12 7.1.1)."""
+    """A positive serial number of at most 20 octets (Doc 9303-12 7.1)."""
     return (int.from_bytes(random(_SERIAL_BYTES), "big") & ~(1 << (8 * _SERIAL_BYTES - 1))) | 1 << 56
 
 
@@ -76,7 +76,7 @@ def build_csca(
     algorithm: SignatureAlgorithm | None = None,
     explicit_parameters: bool = True,
 ) -> Certificate:
-    """A self-signed country signing CA certificate (Doc 9303-12 table 7, column CSCA root)."""
+    """A self-signed country signing CA certificate (Doc 9303-12 7.1, column CSCA root)."""
     key_info = _public_key_info(key.public_key(), explicit_parameters)
     extensions = _authority_extensions(_key_id(key_info), key_info, subject.code, period)
     chosen = algorithm or default_algorithm(key)
@@ -117,7 +117,7 @@ def build_document_signer(
     document_types: Collection[str],
     explicit_parameters: bool = True,
 ) -> Certificate:
-    """A document signer certificate (Doc 9303-12 table 7, column DS) under `issuer`.
+    """A document signer certificate (Doc 9303-12 7.1, column DS) under `issuer`.
 
     Raises PolicyRefused when the country is not the issuer's or the validity is not within the issuer's.
     """
@@ -219,7 +219,7 @@ def _common_extensions(subject_code: str, issuer_code: str, period: Period) -> l
 
 
 def _alternative_name(code: str) -> Any:
-    """directoryName with localityName = the code as in the MRZ (Doc 9303-12 7.1.1.2)."""
+    """directoryName with localityName = the code as in the MRZ (Doc 9303-12 7.1)."""
     name = x509.Name.build({"locality_name": code}, use_printable=True)
     return x509.GeneralNames([x509.GeneralName(name="directory_name", value=name)])
 

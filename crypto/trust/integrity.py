@@ -22,7 +22,7 @@ HASHES, MANDATORY_GROUPS, COM_LIST, SECURITY_INFOS, ISSUING_STATE = (
 )
 NAMES = (HASHES, MANDATORY_GROUPS, COM_LIST, SECURITY_INFOS)
 
-_DG14_TAG = 0x6E  # Doc 9303-10 4.7.14
+_DG14_TAG = 0x6E  # Doc 9303-10, DG14
 
 # Unread, these leave a question open: DG1 and DG2 are the document, DG14 and DG15 hold the chip's keys (a
 # cloned chip would hide them). The others are read by choice, or by privilege (DG3, DG4).
@@ -120,7 +120,7 @@ def _com(security_object: SecurityObject, listed: frozenset[int] | None) -> Chec
 
 
 def _security_infos(security_object: SecurityObject, dg14: bytes | None, card_access: bytes | None) -> Check:
-    """Every SecurityInfo of the unsigned EF.CardAccess is in the signed DG14 (Doc 9303-11 4.2)."""
+    """Every SecurityInfo of the unsigned EF.CardAccess is in the signed DG14 (Doc 9303-11)."""
     if card_access is None:
         return _absent("EF.CardAccess")
     if dg14 is None:

@@ -71,7 +71,7 @@ def test_curves_without_library_support_are_named(name: str) -> None:
 
 
 def test_document_type_list_as_in_the_standard() -> None:
-    """Encoding of {AR, ID} (Doc 9303-12 7.1.1.6)."""
+    """Encoding of {AR, ID} (Doc 9303-12 7.1)."""
     value = DocumentTypeList({"version": 0, "types": ["ID", "AR"]})
     assert value.dump() == bytes.fromhex("300D02010031081302415213024944")
 
