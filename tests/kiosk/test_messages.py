@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import pytest
 
+from card_io.emrtd.checks import ReportReason
 from card_io.errors import CardErrorCode
 from crypto.errors import CryptoErrorCode
 from crypto.trust import Outcome, Reason
@@ -17,7 +18,14 @@ from kiosk.errors import ErrorCode
 from kiosk.messages import LANGUAGES, known_codes, known_labels, label, text
 from kiosk.ports import Hint, ProgressPhase
 
-CODES: tuple[type[StrEnum], ...] = (ErrorCode, CardErrorCode, CryptoErrorCode, Reason, EntitlementReason)
+CODES: tuple[type[StrEnum], ...] = (
+    ErrorCode,
+    CardErrorCode,
+    CryptoErrorCode,
+    Reason,
+    ReportReason,
+    EntitlementReason,
+)
 LABELS: tuple[type[StrEnum], ...] = (
     Outcome, Stage, DecisionOutcome, JobState, BlankState, Hint, ProgressPhase,
 )  # fmt: skip
