@@ -200,7 +200,9 @@ def _parse(der: bytes) -> SignedData:
     oid, wrapped = sequence(der, _WHAT)
     if core.ObjectIdentifier.load(oid.encoded).dotted != SIGNED_DATA or wrapped.identifier != 0xA0:
         raise MalformedData("not CMS SignedData")
-    _, _, content_info, *rest = sequence(wrapped.content, _WHAT)
+    version, digests, content_info, *rest = sequence(wrapped.content, _WHAT)
+    if (version.identifier, digests.identifier) != (0x02, 0x31):
+        raise MalformedData("SignedData does not begin with version and digest algorithms")
     content = load(_Content, content_info.encoded, _WHAT)
     certificates, infos = _certificates(rest)
     return SignedData(
@@ -225,9 +227,9 @@ def _certificates(rest: list[Element]) -> tuple[tuple[Certificate, ...], list[El
 
 
 def _parse_signer(der: bytes) -> SignerInfo:
-    _, identifier, hash_id, attributes, algorithm, signature, *_ = sequence(der, _WHAT)
-    if attributes.identifier != 0xA0:
-        raise MalformedData("signed attributes are missing")
+    version, identifier, hash_id, attributes, algorithm, signature, *_ = sequence(der, _WHAT)
+    if version.identifier != 0x02 or attributes.identifier != 0xA0:
+        raise MalformedData("signer info without version or signed attributes")
     values = _attribute_values(attributes.content)
     digest_oid: str = load(AlgorithmIdentifier, hash_id.encoded, _WHAT)["algorithm"].dotted
     time = values.get(SIGNING_TIME)

@@ -63,7 +63,7 @@ def generate_ec_key(curve: str, random: RandomBytes) -> ec.EllipticCurvePrivateK
 
 
 def random_serial(random: RandomBytes) -> int:
-    """A positive serial number of at most 20 octets (Doc 9303-12 7.1.1)."""
+    """A positive serial number of at most 20 octets (Doc 9303-12 7.1)."""
     return (int.from_bytes(random(_SERIAL_BYTES), "big") & ~(1 << (8 * _SERIAL_BYTES - 1))) | 1 << 56
 
 
@@ -76,24 +76,33 @@ def build_csca(
     algorithm: SignatureAlgorithm | None = None,
     explicit_parameters: bool = True,
 ) -> Certificate:
-    """A self-signed country signing CA certificate (Doc 9303-12 table 7, column CSCA root)."""
+    """A self-signed country signing CA certificate (Doc 9303-12 7.1, column CSCA root)."""
     key_info = _public_key_info(key.public_key(), explicit_parameters)
-    key_id = _key_id(key_info)
-    extensions = [
-        _extension(profile.AUTHORITY_KEY_ID, x509.AuthorityKeyIdentifier({"key_identifier": key_id})),
-        _extension(profile.SUBJECT_KEY_ID, core.OctetString(key_id)),
-        _extension(profile.KEY_USAGE, x509.KeyUsage({"key_cert_sign", "crl_sign"}), critical=True),
-        _extension(
-            profile.BASIC_CONSTRAINTS,
-            x509.BasicConstraints({"ca": True, "path_len_constraint": 0}),
-            critical=True,
-        ),
-        *_common_extensions(subject.code, subject.code, period),
-    ]
+    extensions = _authority_extensions(_key_id(key_info), key_info, subject.code, period)
     chosen = algorithm or default_algorithm(key)
     body = _tbs(serial, chosen, subject.name(), period, subject.name(), key_info, extensions)
     built = _sealed(body, chosen, key)
     built.verify_signed_by(built)
+    return built
+
+
+def build_link(
+    old: Certificate, old_key: PrivateKey, new: Certificate, code: str, period: Period, *, serial: int
+) -> Certificate:
+    """The link certificate of a rollover: the new CSCA's name and key, signed by the old key (CSCA link).
+
+    `code` is the country as in the MRZ. Raises PolicyRefused when the country changes.
+    """
+    if new.country != old.country:
+        raise PolicyRefused("a link certificate stays within its country")
+    extensions = _authority_extensions(old.subject_key_id, new.spki_der, code, period)
+    if old.subject_name != new.subject_name:
+        extensions.append(_extension(profile.NAME_CHANGE, core.Null()))
+    algorithm = default_algorithm(old_key)
+    issuer_name, name = x509.Name.load(old.subject_der), x509.Name.load(new.subject_der)
+    body = _tbs(serial, algorithm, issuer_name, period, name, new.spki_der, extensions)
+    built = _sealed(body, algorithm, old_key)
+    built.verify_signed_by(old)
     return built
 
 
@@ -108,7 +117,7 @@ def build_document_signer(
     document_types: Collection[str],
     explicit_parameters: bool = True,
 ) -> Certificate:
-    """A document signer certificate (Doc 9303-12 table 7, column DS) under `issuer`.
+    """A document signer certificate (Doc 9303-12 7.1, column DS) under `issuer`.
 
     Raises PolicyRefused when the country is not the issuer's or the validity is not within the issuer's.
     """
@@ -167,6 +176,22 @@ def build_crl(
     return built
 
 
+def _authority_extensions(
+    authority_key_id: bytes | None, key_info: bytes, code: str, period: Period
+) -> list[Any]:
+    """Extensions of CSCA root and link certificates."""
+    constraints = x509.BasicConstraints({"ca": True, "path_len_constraint": 0})
+    return [
+        _extension(
+            profile.AUTHORITY_KEY_ID, x509.AuthorityKeyIdentifier({"key_identifier": authority_key_id})
+        ),
+        _extension(profile.SUBJECT_KEY_ID, core.OctetString(_key_id(key_info))),
+        _extension(profile.KEY_USAGE, x509.KeyUsage({"key_cert_sign", "crl_sign"}), critical=True),
+        _extension(profile.BASIC_CONSTRAINTS, constraints, critical=True),
+        *_common_extensions(code, code, period),
+    ]
+
+
 def _common_extensions(subject_code: str, issuer_code: str, period: Period) -> list[Any]:
     usage = x509.PrivateKeyUsagePeriod(
         {
@@ -194,7 +219,7 @@ def _common_extensions(subject_code: str, issuer_code: str, period: Period) -> l
 
 
 def _alternative_name(code: str) -> Any:
-    """directoryName with localityName = the code as in the MRZ (Doc 9303-12 7.1.1.2)."""
+    """directoryName with localityName = the code as in the MRZ (Doc 9303-12 7.1)."""
     name = x509.Name.build({"locality_name": code}, use_printable=True)
     return x509.GeneralNames([x509.GeneralName(name="directory_name", value=name)])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,8 +65,10 @@ class LabPki:
         """
         if directory.exists() and any(directory.iterdir()):
             raise PolicyRefused(f"{directory.name} is not empty: a lab PKI is never written over")
-        lab = cls(directory, spec or LabSpec.standard(countries), {})
-        lab.trust_directory.mkdir(parents=True, exist_ok=True)
+        draft = directory.with_name(f"{directory.name}.new")  # renamed when whole: a killed set-up restarts
+        shutil.rmtree(draft, ignore_errors=True)
+        lab = cls(draft, spec or LabSpec.standard(countries), {})
+        lab.trust_directory.mkdir(parents=True)
         for authority in lab.spec.authorities:
             lab._create_authority(authority, _stream(seed, f"csca/{authority.country}"), now)
         for signer in lab.spec.signers:
@@ -73,7 +76,8 @@ class LabPki:
         for authority in lab.spec.authorities:
             lab._create_first_crl(authority, now)
         lab._save()
-        return lab
+        draft.replace(directory)
+        return cls(directory, lab.spec, lab._generations)
 
     @classmethod
     def open(cls, directory: Path) -> LabPki:

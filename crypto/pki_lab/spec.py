@@ -118,7 +118,7 @@ def _fits(key: str, value: Any, default: Any) -> bool:
     if key == "country":
         return isinstance(value, str) and len(value) == 2 and value.isalpha() and value.isupper()
     if key == "curve":
-        return value in CURVES
+        return isinstance(value, str) and value in CURVES
     if key in ("scheme", "crl"):
         return value in get_args(Scheme if key == "scheme" else CrlState)
     if key == "document_types":

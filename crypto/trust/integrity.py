@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 
 from crypto.certificates import Certificate, digest
-from crypto.certificates.asn1 import elements
+from crypto.certificates.asn1 import elements, single
 from crypto.errors import MalformedData, UnsupportedAlgorithm
 from crypto.sod import SecurityObject
 from crypto.trust.countries import certificate_country
@@ -21,6 +21,8 @@ HASHES, MANDATORY_GROUPS, COM_LIST, SECURITY_INFOS, ISSUING_STATE = (
     "issuing_state",
 )
 NAMES = (HASHES, MANDATORY_GROUPS, COM_LIST, SECURITY_INFOS)
+
+_DG14_TAG = 0x6E  # Doc 9303-10, DG14
 
 # Unread, these leave a question open: DG1 and DG2 are the document, DG14 and DG15 hold the chip's keys (a
 # cloned chip would hide them). The others are read by choice, or by privilege (DG3, DG4).
@@ -118,7 +120,7 @@ def _com(security_object: SecurityObject, listed: frozenset[int] | None) -> Chec
 
 
 def _security_infos(security_object: SecurityObject, dg14: bytes | None, card_access: bytes | None) -> Check:
-    """Every SecurityInfo of the unsigned EF.CardAccess is in the signed DG14 (Doc 9303-11 4.2)."""
+    """Every SecurityInfo of the unsigned EF.CardAccess is in the signed DG14 (Doc 9303-11)."""
     if card_access is None:
         return _absent("EF.CardAccess")
     if dg14 is None:
@@ -126,8 +128,8 @@ def _security_infos(security_object: SecurityObject, dg14: bytes | None, card_ac
             return undetermined(SECURITY_INFOS, Reason.DG_NOT_READ, "DG14")
         return _absent("DG14")
     try:
-        inside = {item.encoded for item in elements(elements(dg14, "DG14")[0].content, "DG14")}
-        open_infos, signed_infos = _infos(card_access), _infos(b"".join(inside))
+        open_infos = _infos(card_access)
+        signed_infos = _infos(single(dg14, _DG14_TAG, "DG14").content)
     except MalformedData as error:
         return failed(SECURITY_INFOS, Reason.SECINFO_MISMATCH, error.detail)
     if not open_infos <= signed_infos:
@@ -137,10 +139,8 @@ def _security_infos(security_object: SecurityObject, dg14: bytes | None, card_ac
 
 def _infos(data: bytes) -> frozenset[bytes]:
     """The encoded members of the one SET OF SecurityInfo in `data`."""
-    outer = elements(data, "SecurityInfos")
-    if len(outer) != 1 or outer[0].identifier != 0x31:
-        raise MalformedData("SecurityInfos are not one SET")
-    return frozenset(item.encoded for item in elements(outer[0].content, "SecurityInfos"))
+    outer = single(data, 0x31, "SecurityInfos")
+    return frozenset(item.encoded for item in elements(outer.content, "SecurityInfos"))
 
 
 def _absent(what: str) -> Check:

@@ -1,4 +1,4 @@
-"""The store of country signing certificates and revocation lists that this post relies on (Doc 9303-12 4, 6).
+"""The store of country signing certificates and revocation lists that this post relies on (Doc 9303-12).
 
 Who is trusted is the operator's decision, made when a certificate is added. A certificate which is only known
 becomes trusted when a trusted CSCA of the same country signed it (link certificate).

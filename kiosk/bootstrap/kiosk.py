@@ -18,9 +18,9 @@ from kiosk import drivers
 from kiosk.bootstrap.home import Home, HomeLock, open_home
 from kiosk.bootstrap.registry_process import RegistryProcess
 from kiosk.bootstrap.rehearsal import open_rehearsal
-from kiosk.capture.page import PixelPageReader
 from kiosk.capture.portrait import JpegStudio
 from kiosk.capture.proof import PixelProof
+from kiosk.capture.reader import PixelPageReader
 from kiosk.domain.roles import Role
 from kiosk.domain.stay import StayRule
 from kiosk.errors import ErrorCode, KioskError
@@ -201,6 +201,7 @@ def _open_ports(
     lab_pki = LabPki.open(home.pki) if home.lab else None
     if lab_pki is None:
         raise KioskError(ErrorCode.WORLD_REFUSED, "production signing needs a hardware signer")
+    lab_pki.refresh(clock.now())
     signer = lab_pki.signer(STATION_COUNTRY)
     signer.check(clock.now())
     return Desk(
@@ -217,7 +218,7 @@ def _open_ports(
         press=CardPainter(),
         proof=PixelProof(),
         printer=drivers.open_press(uris["printer"], lab=home.lab),
-        trust=TrustStore.from_directory(lab_pki.trust_directory),
+        trust=TrustStore.from_directory(lab_pki.trust_directory, loaded_at=clock.now()),
         signer=signer,
         card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),

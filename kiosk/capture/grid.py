@@ -25,6 +25,8 @@ ROW_STEPS = (1.25, 3.3)  # line spacing in pitches: 4.23 mm on cards, 6.35 mm on
 _MARGIN = 3  # cells kept around a warped line
 _REACH = 9  # pitches looked at above and below a line
 _PAPER = 21
+_BEYOND = 14  # cells looked at past each end: a TD3 line cut in its fillers looks like a TD2 line
+_PRINTED = 0.75  # correlation in every row
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,17 +174,26 @@ def find_rows(gray: Gray, line: Grid) -> Grid | None:
     columns = line.columns
     size = ((columns + 2 * _MARGIN) * PITCH, 2 * _REACH * PITCH)
     picture = _warp(gray, line, (-_MARGIN, -float(_REACH)), size, 1.0)
-    ink = _ink(picture)
-    first = (_MARGIN + 0.5) * PITCH
-    centre = np.rint(first + np.arange(columns) * PITCH).astype(int)
-    gap = np.rint(first + (np.arange(columns + 1) - 0.5) * PITCH).astype(int)
-    contrast = ink[:, centre].mean(axis=1) - 0.8 * ink[:, gap].mean(axis=1)
-    rows = _row_centres(np.convolve(contrast, np.ones(PITCH) / PITCH, "same"), ROWS[columns])
+    energy, phase = _row_energy(_ink(picture), columns)
+    rows = _row_centres(energy, ROWS[columns])
     if rows is None:
         return None
     step = float(np.mean(np.diff(rows))) / PITCH
-    shift = np.array(((1, 0, 0), (0, step, rows[0] / PITCH - _REACH), (0, 0, 1)))
+    slant = float(np.mean((np.diff(phase[rows]) + 0.5) % 1 - 0.5))  # pitches to the right per row
+    seed = int(np.argmin(np.abs(np.array(rows) - _REACH * PITCH)))
+    start = float(phase[rows[seed]]) - seed * slant
+    shift = np.array(((1, slant, start), (0, step, rows[0] / PITCH - _REACH), (0, 0, 1)))
     return Grid(line.matrix @ shift, columns, ROWS[columns], step)
+
+
+def _row_energy(ink: Float, columns: int) -> tuple[Double, Double]:
+    """Per picture row: contrast of the comb at its best phase, and that phase, -0.5..0.5 pitches."""
+    left = _MARGIN * PITCH
+    fold = ink[:, left : left + columns * PITCH].reshape(len(ink), columns, PITCH).mean(axis=1)
+    smooth = cv2.blur(fold, (1, PITCH)).astype(np.float64)
+    smooth = (np.roll(smooth, 1, axis=1) + smooth + np.roll(smooth, -1, axis=1)) / 3
+    contrast = smooth - 0.8 * np.roll(smooth, PITCH // 2, axis=1)
+    return contrast.max(axis=1), (contrast.argmax(axis=1) + 0.5) / PITCH - 0.5
 
 
 def _row_centres(energy: Double, rows: int) -> list[int] | None:
@@ -248,6 +259,26 @@ def _patches(gray: Gray, grid: Grid, reach: int, stride: int) -> tuple[Float, Do
     cells = 255.0 - views[rows, columns].astype(np.float32)
     flat = cells.reshape(len(rows), len(dx), CELL_HEIGHT * PITCH)
     return flat, np.stack((dx, dy), axis=1).astype(np.float64)
+
+
+def grown(gray: Gray, grid: Grid, templates: Templates) -> Grid | None:
+    """The grid with every further character of its lines; None when no format has such lines."""
+    shift = np.array(((1, 0, -_BEYOND), (0, 1, 0), (0, 0, 1)))
+    wide = Grid(grid.matrix @ shift, grid.columns + 2 * _BEYOND, grid.rows, grid.step)
+    scores = match(gray, wide, templates, 1, 1)[0].scores.max(axis=1).reshape(grid.rows, -1).min(axis=0)
+    printed = scores > _PRINTED
+    before = _run(printed[:_BEYOND][::-1])
+    after = _run(printed[-_BEYOND:])
+    columns = grid.columns + before + after
+    if ROWS.get(columns) != grid.rows:
+        return None
+    shift[0, 2] = -before
+    return Grid(grid.matrix @ shift, columns, grid.rows, grid.step)
+
+
+def _run(flags: NDArray[np.bool_]) -> int:
+    """How many are true before the first false."""
+    return len(flags) if flags.all() else int(np.argmin(flags))
 
 
 @cache

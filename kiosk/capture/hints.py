@@ -10,7 +10,7 @@ from kiosk.ports import Hint
 TEXT_MATCH = 0.62  # mean correlation from which a block looks like a poorly seen MRZ
 FAR_PITCH = 10.0  # frame pixels per character
 CLOSE_SHARE = 0.95  # of the frame's width
-GLARE_SHARE = 0.04  # of the block burnt out
+GLARE_SHARE = 0.04  # of the block, or of the frame, burnt out
 SOFT_EDGES = 14.0  # steepest edges of a frame in focus are well above (grey levels per pixel)
 _BURNT = 250
 _PAGE_CONTRAST = 35.0
@@ -21,7 +21,7 @@ def explain(gray: Gray, best: Match | None, widest: float) -> Hint:
     if widest > CLOSE_SHARE * gray.shape[1]:
         return Hint.TOO_CLOSE
     if best is None or best.mean < TEXT_MATCH:
-        return Hint.BLURRED if shows_page(gray) and sharpness(gray) < SOFT_EDGES else Hint.NO_DOCUMENT
+        return _without_text(gray)
     if not _inside(gray, best):
         return Hint.TOO_CLOSE
     if best.grid.pitch() < FAR_PITCH:
@@ -30,6 +30,14 @@ def explain(gray: Gray, best: Match | None, widest: float) -> Hint:
     if float((block >= _BURNT).mean()) > GLARE_SHARE:
         return Hint.GLARE
     return Hint.BLURRED if sharpness(block) < SOFT_EDGES else Hint.HOLD_STILL
+
+
+def _without_text(gray: Gray) -> Hint:
+    if not shows_page(gray):
+        return Hint.NO_DOCUMENT
+    if float((gray >= _BURNT).mean()) > GLARE_SHARE:
+        return Hint.GLARE
+    return Hint.BLURRED if sharpness(gray) < SOFT_EDGES else Hint.NO_DOCUMENT
 
 
 def shows_page(gray: Gray) -> bool:

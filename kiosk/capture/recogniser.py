@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from kiosk.capture.finder import Band, Gray, find_bands
 from kiosk.capture.glyphs import ALPHABET, Templates, template_sets
-from kiosk.capture.grid import Grid, Match, find_rows, fit_line, match, pull
+from kiosk.capture.grid import Grid, Match, find_rows, fit_line, grown, match, pull
 from kiosk.capture.hints import explain
 from kiosk.ports import Hint
 
 MIN_MATCH = 0.8  # mean correlation below which a grid is not an MRZ
 MIN_CELL = 0.5  # correlation every single character needs: less is glare or a finger
 MIN_FITTING = 0.85  # share of characters whose class fits their position
+LOOKS = ((6, 2), (3, 1))  # reach and stride of the first shifts tried, canonical pixels
 HOPELESS = (0.45, 0.6)  # correlation after the first and second look below which no more is spent
 MIN_CONFIDENCE = 0.95  # below, the picture is too poor to call anything the print
 FIRST_LETTERS = "PVACI"  # of document codes (Doc 9303-4 to -7)
 DOUBT = 0.9  # a character with less probability than this is doubtful
 FOREIGN = 0.10  # correlation taken off a character of the wrong class for its position
+RARE = 0.015  # taken off the letter O where digits may stand: issuers avoid it there
 SHARPNESS = 45.0  # correlation to log-probability
 MAX_BANDS = 14
 
@@ -82,8 +84,17 @@ def _matches(gray: Gray, band: Band) -> Iterator[Match]:
     """The band as part of a block of every standard length that fits, likeliest first."""
     for line in fit_line(gray, band)[:2]:
         block = find_rows(gray, line)
-        if block is not None:
-            yield _align(gray, block)
+        if block is None:
+            continue
+        found, templates = _align(gray, block)
+        if found.mean < MIN_MATCH:
+            yield found
+            continue
+        whole = grown(gray, found.grid, templates)
+        if whole is not None and whole.columns != found.grid.columns:
+            yield _align(gray, whole)[0]
+        elif whole is not None:
+            yield found
 
 
 def _believable(found: Match) -> bool:
@@ -95,20 +106,17 @@ def _believable(found: Match) -> bool:
     return bool(fitting >= MIN_FITTING and ALPHABET[raw[0]] in FIRST_LETTERS)
 
 
-def _align(gray: Gray, grid: Grid) -> Match:
+def _align(gray: Gray, grid: Grid) -> tuple[Match, Templates]:
     """Pull the grid onto its characters, choosing the rendering that fits this print best."""
-    plain = template_sets()[len(template_sets()) // 2]
-    found, shifts = match(gray, grid, plain, 6, 2)
-    if found.mean < HOPELESS[0]:
-        return found
-    found, shifts = match(gray, pull(found, shifts), plain, 3, 1)
-    if found.mean < HOPELESS[1]:
-        return found
-    grid = pull(found, shifts)
+    templates = template_sets()[len(template_sets()) // 2]
+    for (reach, stride), hopeless in zip(LOOKS, HOPELESS, strict=True):
+        found, shifts = match(gray, grid, templates, reach, stride)
+        if found.mean < hopeless:
+            return found, templates
+        grid = pull(found, shifts)
     templates = _best_rendering(gray, grid)
     found, shifts = match(gray, grid, templates, 2, 1)
-    found, _ = match(gray, pull(found, shifts), templates, 2, 1)
-    return found
+    return match(gray, pull(found, shifts), templates, 2, 1)[0], templates
 
 
 def _best_rendering(gray: Gray, grid: Grid) -> Templates:
@@ -130,6 +138,7 @@ def _layout(found: Match) -> tuple[str, ...]:
 def _decode(found: Match) -> MrzReading:
     grid, layout = found.grid, _layout(found)
     scores = found.scores - np.where(_allowed(layout), 0.0, FOREIGN)
+    scores[:, ALPHABET.index("O")] -= np.where(_allowed(layout)[:, ALPHABET.index("0")], RARE, 0.0)
     odds = np.exp(SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
     probability = (odds / odds.sum(axis=1, keepdims=True)).max(axis=1)
     text = "".join(ALPHABET[index] for index in scores.argmax(axis=1))

@@ -143,13 +143,16 @@ class Inspecting:
             self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
             report = inspect(result, store=self._desk.trust, now=self._desk.clock.now(), optical=mrz)
             return self._log.accept(
-                self._event(ev.DocumentInspected, inspection=self._inspection(report, result, mrz))
+                self._event(
+                    ev.DocumentInspected,
+                    inspection=self._inspection(report, result.files if result else {}, mrz),
+                )
             )
 
-    def _read(self, mrz: Mrz, cancel: CancelEvent | None, timeout: float) -> ReadResult:
+    def _read(self, mrz: Mrz, cancel: CancelEvent | None, timeout: float) -> ReadResult | None:
         slot = self._desk.document_slot
         if not slot.wait_for_card(timeout, cancel):
-            return ReadResult.without_chip()
+            return None
         with slot.connect() as link:
             return read_document(
                 link,
@@ -164,22 +167,22 @@ class Inspecting:
             Progress(ProgressPhase.READ_CHIP, progress.file, progress.done, progress.total)
         )
 
-    def _inspection(self, report: InspectionReport, result: ReadResult, mrz: Mrz) -> Inspection:
-        document = self._document(mrz, _national_name(result.files))
+    def _inspection(self, report: InspectionReport, files: Mapping[str, bytes], mrz: Mrz) -> Inspection:
+        document = self._document(mrz, _national_name(files))
         tree: dict[str, Any] = dict(report.to_json())
         tree["data_group_sha256"] = {
             name: hashlib.sha256(content).hexdigest()
-            for name, content in sorted(result.files.items())
+            for name, content in sorted(files.items())
             if name.startswith("DG")
         }
-        if "EF.SOD" in result.files:
-            tree["sod_sha256"] = hashlib.sha256(result.files["EF.SOD"]).hexdigest()
+        if "EF.SOD" in files:
+            tree["sod_sha256"] = hashlib.sha256(files["EF.SOD"]).hexdigest()
         return Inspection(
             overall=report.overall.value,
             report=tree,
             document=document,
-            portrait_image=self._keep(_portrait(result.files), "chip-portrait"),
-            chip_read="DG1" in result.files,
+            portrait_image=self._keep(_portrait(files), "chip-portrait"),
+            chip_read="DG1" in files,
         )
 
     # -- stay, declaration, decision ----------------------------------------------------------------

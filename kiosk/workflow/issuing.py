@@ -14,7 +14,7 @@ from typing import Any
 
 from card_io.emrtd.access import AccessKey
 from card_io.emrtd.reader import read_document
-from card_io.emrtd.report import inspect
+from card_io.emrtd.report import OWN_CARD, inspect
 from card_io.lds.mrz import Mrz
 from card_io.perso import card_keys
 from card_io.perso import personaliser as perso
@@ -166,13 +166,16 @@ class Issuing:
     ) -> tuple[Mapping[str, bytes], str, list[str]]:
         with open_link() as link:
             result = read_document(link, key, random=self._desk.random)
-        report = inspect(result, store=self._desk.trust, now=self._desk.clock.now(), optical=expected)
+        if result.problem is not None:
+            raise result.problem
+        report = inspect(
+            result, store=self._desk.trust, now=self._desk.clock.now(), optical=expected, profile=OWN_CARD
+        )
         self._report = report.to_json()
-        genuine = report.overall.value == "successful" and report.chip_is_genuine
-        overall = "successful" if genuine else report.overall.value
-        if report.overall.value == "successful" and not report.chip_is_genuine:
+        overall = report.overall.value
+        if overall == "successful" and not report.chip_is_genuine:
             overall = "undetermined"
-        return result.files, overall, report.reasons()
+        return result.files, overall, [f"{reason}:{detail}" for _, reason, detail in report.reasons()]
 
     def _keep_files(self, job: CardJob, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
