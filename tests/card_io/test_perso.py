@@ -28,19 +28,14 @@ from card_io.errors import (
 from card_io.lds import data_groups, index, mrz, security_infos
 from card_io.lds.face import build_dg2
 from card_io.perso.personaliser import (
-    CardState,
     PersonalisationRequest,
     PersonalisedCard,
     Personaliser,
-    Progress,
-    Step,
     VerificationRequest,
     VerificationResult,
-    card_state,
-    read_serial,
 )
 from card_io.perso.profile import Profile
-from card_io.tlv import Tlv
+from card_io.tlv import Tlv, read_header
 from crypto.pki_lab import LabPki
 from crypto.signer import Signer
 from crypto.sod import SecurityObject
@@ -96,7 +91,6 @@ class FakeCard:
     commands: int = 0
     ignore_lock: frozenset[int] = frozenset()  # instructions that a broken card takes when locked
     spoil: Callable[[int, bytes], bytes] | None = None
-    capacity: int = 1 << 20
     directory: str = "mf"
     current: str = ""
 
@@ -153,8 +147,6 @@ class FakeCard:
         size = int.from_bytes(fcp.require(0x80).value, "big")
         if name in self.files:
             return Response(b"", 0x6A89)
-        if sum(map(len, self.files.values())) + size > self.capacity:
-            return Response(b"", 0x6A84)
         self.files[name] = bytearray(size)
         return Response(b"", 0x9000)
 
@@ -200,19 +192,9 @@ class FakeCard:
         names = {
             ("mf" if file.in_mf else "app") + f"/{file.fid:04X}": name for name, file in index.FILES.items()
         }
-        return {names[path]: trimmed(bytes(content)) for path, content in self.files.items()}
-
-
-def trimmed(content: bytes) -> bytes:
-    for end in range(len(content), 0, -1):
-        if content[end - 1]:
-            try:
-                return bytes(Tlv(content[:end]))
-            except CardError:
-                break
-    header = 4 if content[1] == 0x82 else 3 if content[1] == 0x81 else 2
-    length = content[1] if header == 2 else int.from_bytes(content[2:header], "big")
-    return content[: header + length]
+        return {
+            names[path]: bytes(content[: read_header(content).total]) for path, content in self.files.items()
+        }
 
 
 @dataclass
@@ -230,7 +212,6 @@ class Desk:
     signer: Signer
     card: FakeCard = field(default_factory=FakeCard)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
-    progress: list[Progress] = field(default_factory=list)
     cancel: threading.Event = field(default_factory=threading.Event)
     findings: tuple[str, ...] = ()
 
@@ -249,7 +230,6 @@ class Desk:
             journal=self.journal,
             random=lambda count: bytes(count),
             now=NOW,
-            on_progress=self.progress.append,
             cancel=self.cancel,
         )
         return personaliser.run(self.card.open, request or request_for(), self.verify)
@@ -304,27 +284,6 @@ def test_a_blank_becomes_a_card(desk: Desk) -> None:
     assert desk.card.keys == 1
 
 
-def test_progress_counts_every_byte(desk: Desk) -> None:
-    issued = desk.run()
-    total = sum(map(len, issued.files.values()))
-    for step in (Step.WRITE, Step.VERIFY):
-        counted = [progress for progress in desk.progress if progress.step is step and progress.total]
-        assert [progress.done for progress in counted] == sorted(progress.done for progress in counted)
-        assert (counted[-1].done, counted[-1].total, counted[-1].left) == (total, total, 0)
-    assert list(dict.fromkeys(progress.step for progress in desk.progress)) == list(Step)
-
-
-def test_no_secret_and_no_name_leaves_the_commands(desk: Desk) -> None:
-    request = request_for()
-    result = VerificationResult(True, {"DG1": request.data_groups[1]})
-    inspection = VerificationRequest(desk.card.open, request.mrz_information, request.can, (1,), bytes, NOW)
-    issued = desk.run(request)
-    told = repr((desk.journal.entries, request, issued, result, inspection, desk.progress))
-    password = hashlib.sha1(request.mrz_information).hexdigest()
-    for secret in (request.can, request.mrz_information.decode(), password, SURNAME, "KZA000001"):
-        assert secret not in told
-
-
 @pytest.mark.parametrize("answer_lost", [True, False])
 def test_a_card_torn_at_any_command_is_completed_by_a_second_run(signer: Signer, answer_lost: bool) -> None:
     request = request_for(picture=300)
@@ -341,16 +300,6 @@ def test_a_card_torn_at_any_command_is_completed_by_a_second_run(signer: Signer,
         assert issued.resumed == locked
         if locked:
             assert bytes(desk.card.files["app/011D"]) == written
-
-
-def test_a_run_over_a_finished_card_only_verifies(desk: Desk) -> None:
-    first = desk.run()
-    desk.journal.entries.clear()
-    second = desk.run()
-    assert second.resumed
-    assert (second.files, second.sod, second.serial) == (first.files, first.sod, first.serial)
-    begun = [step for step, phase, _ in desk.journal.entries if phase == "begin"]
-    assert begun == ["identify", "prove-lock", "final-verify"]
 
 
 def refused(desk: Desk, request: PersonalisationRequest | None = None) -> CardError:
@@ -374,28 +323,6 @@ def test_cards_that_must_not_be_written(desk: Desk, monkeypatch: pytest.MonkeyPa
     for answer in (Response(b"", 0x6A82), Response(b"", 0x9000), Response(b"\x62\x05\x84", 0x9000)):
         monkeypatch.setattr(desk.card, "_select", lambda *_, answer=answer: answer)
         assert refused(desk).code is CardErrorCode.CARD_FOREIGN
-
-
-def test_a_serial_that_is_not_expected_is_not_compared(desk: Desk) -> None:
-    assert desk.run(request_for(expected_serial=None)).serial == SERIAL
-
-
-def test_a_card_locked_for_someone_else(desk: Desk) -> None:
-    desk.run(request_for("KZA000001"))
-    error = refused(desk, request_for("KZA000002"))
-    assert (type(error), error.code) == (PersonalisationFailed, CardErrorCode.CARD_LOCKED)
-    error = refused(desk, request_for("KZA000001", can="000000"))
-    assert (type(error), error.code) == (CardRefused, CardErrorCode.CARD_LOCKED)
-    error = refused(desk, request_for("KZA000001", picture=701))
-    assert error.code is CardErrorCode.CARD_VERIFICATION_FAILED
-    assert "DG2" in error.detail
-
-
-def test_state_and_serial(desk: Desk) -> None:
-    with desk.card.open() as link:
-        assert (card_state(link), read_serial(link)) == (CardState.CREATION, SERIAL)
-        desk.run()
-        assert card_state(link, PROFILE) is CardState.OPERATIONAL
 
 
 @pytest.mark.parametrize("place", range(14))
@@ -465,53 +392,8 @@ def test_findings_of_the_verifier_fail_the_card(desk: Desk) -> None:
     assert caught.value.detail == "CHIP_NOT_AUTHENTICATED"
 
 
-def test_what_an_earlier_job_left_is_wiped_or_refused(desk: Desk) -> None:
-    desk.card.files["app/0102"] = bytearray(b"\x75" + b"someone else" * 500)
-    issued = desk.run()
-    assert_complete(desk, issued, request_for())
-    assert not bytes(desk.card.files["app/0102"])[len(issued.files["DG2"]) :].strip(b"\0")
-    other = Desk(desk.signer, FakeCard(files={"app/010B": bytearray(b"\x6b\x00")}))
-    with pytest.raises(PersonalisationFailed, match="DG11"):
-        other.run()
-    assert other.card.state == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "step"),
-    [
-        ({"capacity": 600}, "create-files"),
-        ({"files": {"app/0102": bytearray(100)}}, "write:DG2"),
-    ],
-)
-def test_a_card_that_refuses_says_at_which_step(desk: Desk, change: dict[str, object], step: str) -> None:
-    for name, value in change.items():
-        setattr(desk.card, name, value)
-    with pytest.raises(PersonalisationFailed) as caught:
-        desk.run()
-    assert caught.value.code is CardErrorCode.CARD_PERSONALISATION_FAILED
-    assert caught.value.detail.startswith(f"{step}: status 6")
-    assert SURNAME not in str(caught.value)
-
-
 @pytest.mark.parametrize("answer", [b"", b"\x7f\x49\x02\x86\x00", b"\x7f\x49\x00", b"\x30\x00"])
 def test_a_bad_public_key_fails(desk: Desk, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.card, "_generate", lambda *_: Response(answer, 0x9000))
     with pytest.raises(PersonalisationFailed):
         desk.run()
-
-
-def test_groups_that_do_not_fit_fail_before_any_file_is_made(desk: Desk) -> None:
-    groups = request_for().data_groups
-    for extra in ({2: build_dg2(b"\xff\xd8\xff" + bytes(33000), 1, 1)}, {7: b"\x67\x00"}):
-        with pytest.raises(PersonalisationFailed):
-            desk.run(request_for(data_groups={**groups, **extra}))
-    assert desk.card.files == {}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"can": "12345"}, {"mrz_information": b"L898902C<369080619406236"}, {"data_groups": {}}],
-)
-def test_requests_that_make_no_sense(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"digits|access key|DG1"):
-        request_for(**change)
