@@ -418,17 +418,14 @@ def test_no_key_no_active_authentication() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 400), st.integers(1, 255), st.binary(max_size=30))
-def test_spoilt_messages_never_get_an_answer_out_of_the_chip(position: int, flip: int, tail: bytes) -> None:
+@given(st.integers(4, 200), st.integers(1, 255))
+def test_a_flipped_bit_ends_the_session_without_an_answer(position: int, flip: int) -> None:
     terminal = bac(passport())
-    message = bytearray(terminal.protect("0CB08100", le=b"\x04") + tail)
-    message[position % len(message)] ^= flip
+    message = bytearray(terminal.protect("0CB08100", le=b"\x04"))
+    message[4 + position % (len(message) - 5)] ^= flip  # anything after the header but the outer Le
     answer = terminal.card.transmit(bytes(message))
-    changed = bytes(message[:4]) != b"\x0c\xb0\x81\x00"
-    if len(answer) > 2:  # the message was still whole: only its outer Le was touched, or it is a plain one
-        assert changed or terminal.open(answer) == (DG1[:4], 0x9000)
-    else:
-        assert answer[0] in range(0x60, 0x70) or changed
+    assert answer in (b"\x67\x00", b"\x69\x87", b"\x69\x88")
+    assert terminal.card.transmit(terminal.protect("0CB08100", le=b"\x04")) == b"\x69\x88"
 
 
 @settings(max_examples=150, deadline=None)
