@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardware_mocks import chip_access as access
 from hardware_mocks import chip_math
@@ -413,3 +415,25 @@ def test_a_long_rsa_signature_needs_extended_length() -> None:
 
 def test_no_key_no_active_authentication() -> None:
     assert bac(passport()).send("0C880000", bytes(8), b"\x00") == (b"", 0x6A88)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(4, 200), st.integers(1, 255))
+def test_a_flipped_bit_ends_the_session_without_an_answer(position: int, flip: int) -> None:
+    terminal = bac(passport())
+    message = bytearray(terminal.protect("0CB08100", le=b"\x04"))
+    message[4 + position % (len(message) - 5)] ^= flip  # anything after the header but the outer Le
+    answer = terminal.card.transmit(bytes(message))
+    assert answer in (b"\x67\x00", b"\x69\x87", b"\x69\x88")
+    assert terminal.card.transmit(terminal.protect("0CB08100", le=b"\x04")) == b"\x69\x88"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=80)), min_size=1, max_size=5))
+def test_garbage_in_pace_ends_with_a_status_word(steps: list[tuple[bool, bytes]]) -> None:
+    card = passport()
+    assert send(card, "0022C1A40F800A04007F00070202040202830101") == "9000"
+    for wrapped, body in steps:
+        data = tlv(0x7C, body) if wrapped else body
+        answer = card.transmit(bytes([0x10, 0x86, 0, 0, len(data)]) + data + b"\x00")
+        assert len(answer) >= 2
