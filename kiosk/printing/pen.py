@@ -1,0 +1,107 @@
+"""Text in micrometres on a Pillow picture: fonts, fitting rules and letter spacing."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from kiosk.errors import ErrorCode, KioskError
+
+UM_PER_INCH = 25_400
+CAP_HEIGHT = 0.714  # of the em, Noto Sans
+OCR_ADVANCE = 0.723  # of the em, OCR-B
+OCR_MIDDLE = 0.36  # of the em: middle of capitals and digits above the base line
+SHRINKS = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
+_FOLDERS = (
+    Path("/usr/share/fonts/truetype/noto"),
+    Path("/usr/share/fonts/opentype/noto"),
+    Path("/usr/share/fonts/opentype/ocr-b"),
+    Path("/usr/share/fonts/noto"),
+    Path("/usr/local/share/fonts"),
+)
+_FILES = {
+    "regular": "NotoSans-Regular.ttf",
+    "bold": "NotoSans-Bold.ttf",
+    "cjk": "NotoSansCJK-Regular.ttc",
+    "ocr": "OCRB.otf",
+}
+_PACKAGES = {"cjk": "fonts-noto-cjk", "ocr": "fonts-ocr-b"}
+_CJK_FROM = "\u2e80"
+
+Colour = tuple[int, int, int]
+
+
+@cache
+def font_path(face: str) -> Path:
+    """The file of a face ("regular", "bold", "cjk", "ocr"); DEPENDENCY_MISSING without it."""
+    for folder in _FOLDERS:
+        if (path := folder / _FILES[face]).is_file():
+            return path
+    package = _PACKAGES.get(face, "fonts-noto-core")
+    raise KioskError(
+        ErrorCode.DEPENDENCY_MISSING, f"font {_FILES[face]} (package {package}) is not installed"
+    )
+
+
+@cache
+def load_font(face: str, pixels: float) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(font_path(face)), pixels)
+
+
+def face_for(text: str, face: str) -> str:
+    """The face that has the letters of `text`: the CJK one where it is needed."""
+    return "cjk" if any(letter >= _CJK_FROM for letter in text) else face
+
+
+@dataclass(frozen=True, eq=False)
+class Pen:
+    """Draws on `picture`, whose resolution is `dpi`; all arguments in micrometres."""
+
+    picture: Image.Image
+    dpi: int
+
+    @property
+    def draw(self) -> ImageDraw.ImageDraw:
+        return ImageDraw.Draw(self.picture)
+
+    def px(self, micrometres: float) -> float:
+        """Pixels, not rounded."""
+        return micrometres * self.dpi / UM_PER_INCH
+
+    def font(self, face: str, em: float) -> ImageFont.FreeTypeFont:
+        return load_font(face, self.px(em))
+
+    def width(self, text: str, face: str, em: float) -> float:
+        """Advance width of a text in pixels."""
+        return float(self.font(face_for(text, face), em).getlength(text))
+
+    def text(
+        self, x: float, top: float, text: str, *, face: str, em: float, colour: Colour, anchor: str = "l"
+    ) -> None:
+        """One line whose capitals begin at `top`; `anchor` "l", "m" or "r" says what `x` is."""
+        where = (self.px(x), self.px(top + CAP_HEIGHT * em))
+        font = self.font(face_for(text, face), em)
+        self.draw.text(where, text, font=font, fill=colour, anchor=f"{anchor}s")
+
+    def fitted(
+        self, x: float, top: float, text: str, *, width: float, face: str, em: float, colour: Colour
+    ) -> None:
+        """A line shrunk to the width, down to 70 %; what is longer still is cut at the end."""
+        room = self.px(width)
+        for share in SHRINKS:
+            if self.width(text, face, em * share) <= room:
+                break
+        while self.width(text, face, em * share) > room:
+            text = text[:-1].rstrip()
+        drop = em * (1 - share) * CAP_HEIGHT  # small letters keep the base line
+        self.text(x, top + drop, text, face=face, em=em * share, colour=colour)
+
+    def ocr(self, left: float, centre: float, text: str, *, pitch: float, colour: Colour) -> None:
+        """OCR-B at a fixed pitch, the first cell beginning at `left`, capitals centred on `centre`."""
+        em = pitch / OCR_ADVANCE
+        font = self.font("ocr", em)
+        base_line = self.px(centre + OCR_MIDDLE * em)
+        for place, character in enumerate(text):
+            middle = self.px(left + pitch * (place + 0.5))
+            self.draw.text((middle, base_line), character, font=font, fill=colour, anchor="ms")
