@@ -117,10 +117,8 @@ def _list(args: argparse.Namespace, directory: Path, out: Output) -> int:
         overview = Registry(database, loaded.world, _now).overview(max(1, args.limit))
     finally:
         database.close()
-    counts = overview["counts"]
-    out.say(
-        f"{loaded.world} registry: {counts.get('enrolment', 0)} arrivals, {counts.get('ACTIVE', 0)} cards"
-    )
+    arrivals, cards = (overview["counts"].get(name, 0) for name in ("enrolment", "ACTIVE"))
+    out.say(f"{loaded.world} registry: {arrivals} arrivals, {cards} active cards")
     for row in overview["arrivals"]:
         line = (row["decided_at"][:19], row["station"], row["nationality"], row["outcome"])
         out.say("  ".join((*line, row["number"] or "-", row["state"] or "-")))
