@@ -48,7 +48,8 @@ class Frame:
 class Camera(Protocol):
     """A video source. Opened by the driver; `read` gives the newest frame not yet given."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def read(self, timeout: float) -> Frame:
         """Raise CAMERA_SILENT after `timeout` seconds without a new frame."""
@@ -94,7 +95,8 @@ class PageReader(Protocol):
 class CardSlot(Protocol):
     """A place a chip can be put: contact or contactless reader, real or simulated."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def card_present(self) -> bool: ...
 
@@ -147,6 +149,24 @@ class CardPress(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Portrait:
+    """A face picture fit for DG2 and print: the file, its type and its size in pixels."""
+
+    image: bytes
+    mime: str
+    width: int
+    height: int
+
+
+class PortraitStudio(Protocol):
+    """Prepares a portrait for chip and print; compresses at most once."""
+
+    def prepare(self, image: bytes) -> Portrait:
+        """IMAGE_UNREADABLE when it is not a picture."""
+        ...
+
+
 class PrintProof(Protocol):
     """Reads a drawn back side again, as a camera would, before it goes to the printer."""
 
@@ -158,7 +178,8 @@ class PrintProof(Protocol):
 class Printer(Protocol):
     """A card printer. A job has our own unique name, so that it is found again after a restart."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def submit(self, job_name: str, faces: CardFaces) -> str:
         """Send one two-sided job, return the printer's job id. PRINTER_* errors."""

@@ -39,10 +39,10 @@ ALLOWED: dict[Role, frozenset[Action]] = {
     Role.SHIFT_LEAD: frozenset({Action.SPOIL}),
     Role.STATION_ADMIN: frozenset({Action.ADMINISTER}),
     Role.AUDITOR: frozenset({Action.READ_AUDIT}),
-    Role.TESTER: frozenset(Action),
+    Role.TESTER: frozenset(Action) - {Action.GRANT_AGAINST_VERDICT},
 }
 
 
 def may(role: Role, action: Action, *, lab: bool) -> bool:
-    """Whether `role` may do `action`; a tester may do everything, but in a lab only."""
+    """Whether `role` may do `action`; a tester works in a lab only."""
     return (lab or role is not Role.TESTER) and action in ALLOWED[role]

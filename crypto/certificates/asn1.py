@@ -1,0 +1,150 @@
+"""The border of ASN.1: slicing that keeps original bytes, and the one place where parser leaks become ours.
+
+asn1crypto parses lazily and answers bad input with ValueError, TypeError, KeyError and friends; everything
+that touches outside bytes runs inside `outside_bytes`, so that callers see MalformedData only (ITU-T X.690).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple
+
+from asn1crypto import core, parser, x509
+
+from crypto.errors import MalformedData
+
+MAX_DEPTH = 40  # the deepest honest structure we know (a CSCA inside a master list) stays below 20
+_LEAKS = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
+_SET, _SEQUENCE = 0x31, 0x30
+
+
+class AlgorithmIdentifier(core.Sequence):  # type: ignore[misc]
+    """RFC 5280 4.1.1.2, without asn1crypto's habit of forcing NULL parameters."""
+
+    _fields: ClassVar = [("algorithm", core.ObjectIdentifier), ("parameters", core.Any, {"optional": True})]
+
+
+class Element(NamedTuple):
+    """One TLV: identifier octet, content without header, and the encoding as found."""
+
+    identifier: int
+    content: bytes
+    encoded: bytes
+
+
+@contextmanager
+def outside_bytes(what: str) -> Iterator[None]:
+    """Runs parsing of bytes from outside; the parser's own errors become MalformedData about `what`."""
+    try:
+        yield
+    except _LEAKS as error:
+        raise MalformedData(f"{what} is not well-formed ({type(error).__name__})") from error
+
+
+def load(spec: Any, data: bytes, what: str) -> Any:
+    """Parses one value of the asn1crypto type `spec`, nothing left over."""
+    check_nesting(data, what)
+    with outside_bytes(what):
+        return spec.load(data, strict=True)
+
+
+def elements(content: bytes, what: str) -> list[Element]:
+    """The TLVs that follow each other in `content`."""
+    found: list[Element] = []
+    offset = 0
+    with outside_bytes(what):
+        while offset < len(content):
+            start, stop, end = _bounds(content, offset)
+            found.append(Element(content[offset], content[start:stop], content[offset:end]))
+            offset = end
+    return found
+
+
+def _bounds(data: bytes, offset: int) -> tuple[int, int, int]:
+    """Where the content of the element at `offset` starts and stops, and where the element ends."""
+    position = offset + 1
+    if data[offset] & 0x1F == 0x1F:
+        while data[position] & 0x80:
+            position += 1
+        position += 1
+    length = data[position]
+    position += 1
+    if length == 0x80:  # indefinite: ends with two zero bytes
+        end = offset + parser.peek(data[offset:])
+        return position, end - 2, end
+    if length > 0x80:
+        count = length & 0x7F
+        length = int.from_bytes(data[position : position + count], "big")
+        position += count
+    if position + length > len(data):
+        raise ValueError("truncated")
+    return position, position + length, position + length
+
+
+def single(data: bytes, identifier: int, what: str) -> Element:
+    """The one TLV that is `data`; MalformedData when the tag differs or something follows."""
+    found = elements(data, what)
+    if len(found) != 1 or found[0].identifier != identifier:
+        raise MalformedData(f"{what}: not one element of tag {identifier:02X}")
+    return found[0]
+
+
+def sequence(data: bytes, what: str) -> list[Element]:
+    """The elements inside the one SEQUENCE that is `data`."""
+    return elements(single(data, _SEQUENCE, what).content, what)
+
+
+def check_nesting(data: bytes, what: str) -> None:
+    """Refuses encodings nested deeper than MAX_DEPTH before a recursive parser meets them."""
+    pending: list[tuple[bytes, int]] = [(data, 0)]
+    while pending:
+        content, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise MalformedData(f"{what}: nested deeper than {MAX_DEPTH}")
+        for element in elements(content, what):
+            if element.identifier & 0x20:
+                pending.append((element.content, depth + 1))
+
+
+def encode(identifier: int, content: bytes) -> bytes:
+    """A DER TLV with a one-byte tag."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((identifier, length)) + content
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((identifier, 0x80 | len(size))) + size + content
+
+
+def to_der(data: bytes, what: str) -> bytes:
+    """BER to DER as far as signed attributes need it: definite lengths, whole strings, ordered SET OF."""
+    check_nesting(data, what)
+    return b"".join(_element_to_der(element, what) for element in elements(data, what))
+
+
+def _element_to_der(element: Element, what: str) -> bytes:
+    identifier = element.identifier
+    if identifier & 0x1F == 0x1F:
+        raise MalformedData(f"{what}: long tag")
+    if not identifier & 0x20:
+        return encode(identifier, element.content)
+    parts = [_element_to_der(part, what) for part in elements(element.content, what)]
+    if identifier == 0x24:  # constructed OCTET STRING
+        return encode(0x04, b"".join(single(part, 0x04, what).content for part in parts))
+    return encode(identifier, b"".join(sorted(parts) if identifier == _SET else parts))
+
+
+def utc(value: object, what: str) -> datetime:
+    """A parsed time as an aware UTC datetime; one without zone is taken as UTC (old certificates)."""
+    if not isinstance(value, datetime):
+        raise MalformedData(f"{what}: not a time")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def encode_time(moment: datetime) -> Any:
+    """X.509 Time: UTCTime to 2049, GeneralizedTime from 2050, whole seconds, Z (Doc 9303-12 7.1)."""
+    whole = moment.astimezone(UTC).replace(microsecond=0)
+    if whole.year < 2050:
+        return x509.Time(name="utc_time", value=core.UTCTime(whole))
+    return x509.Time(name="general_time", value=core.GeneralizedTime(whole))

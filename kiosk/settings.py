@@ -1,0 +1,96 @@
+"""Settings of one home: `settings.toml`, overridden by `SHEKARA_…` variables; unknown keys refused.
+
+Settings never hold secrets: keys live in files of their own (lab) or in tokens (production).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from kiosk.errors import ErrorCode, KioskError
+
+# Variables of the launcher and the command host; all others with the prefix are settings.
+OTHER_VARIABLES = frozenset({"SHEKARA_HOME", "SHEKARA_VENV", "SHEKARA_NO_SETUP"})
+
+
+class StationSettings(BaseModel):
+    """Who this desk is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str = Field("KZ-LAB-01", pattern=r"^[A-Z0-9-]{3,20}$")
+    name: str = Field("Korday", min_length=1, max_length=40)
+    booth: str = Field("1", max_length=8)
+    prefix: str = Field("L01", pattern=r"^[A-Z0-9]{3}$")
+    authority: str = Field("BORDER SERVICE (LAB)", max_length=60)
+
+
+class DeviceSettings(BaseModel):
+    """Devices by URI; in a lab home empty means the simulated one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    camera: str = ""
+    document_reader: str = ""
+    card_encoder: str = ""
+    printer: str = ""
+
+
+class RegistrySettings(BaseModel):
+    """Where the registry is. Empty in a lab home: the embedded one is started."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: str = ""
+    token_file: str = ""
+    timeout: float = Field(5.0, gt=0, le=60)
+
+
+class Settings(BaseSettings):
+    """All settings. Environment: SHEKARA_LANGUAGE, SHEKARA_STATION__PREFIX, …"""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHEKARA_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+    station: StationSettings = StationSettings.model_validate({})
+    devices: DeviceSettings = DeviceSettings.model_validate({})
+    registry: RegistrySettings = RegistrySettings.model_validate({})
+    language: Literal["kk", "ru", "en"] = "ru"
+    theme: Literal["day", "dark"] = "day"
+    card_profile: str = Field("iso7816", pattern=r"^[a-z0-9-]{1,40}$")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (which comes in as initial values)."""
+        return (env_settings, init_settings)
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from a TOML file (absent: defaults). SETTINGS_INVALID names the offending keys."""
+    values: dict[str, Any] = {}
+    _refuse_unknown_variables(os.environ)
+    try:
+        if path.exists():
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Settings(**values)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise KioskError(ErrorCode.SETTINGS_INVALID, f"{path.name}: {error}") from error
+    except ValidationError as error:
+        keys = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors())
+        raise KioskError(ErrorCode.SETTINGS_INVALID, f"{path.name}: {keys}") from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {f"SHEKARA_{name}".upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    for name in environment:
+        if name.startswith("SHEKARA_") and name.split("__")[0] not in known:
+            raise KioskError(ErrorCode.SETTINGS_INVALID, f"environment variable {name}")
