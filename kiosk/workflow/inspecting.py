@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from threading import Event as CancelEvent
 from typing import Any
 
@@ -106,8 +106,11 @@ class Inspecting:
         self._desk.store.put_image(image_id, image, kind, self._log.case.id)
         return image_id
 
+    def _local_now(self) -> datetime:
+        return self._desk.station.local(self._desk.clock.now())
+
     def _today(self) -> date:
-        return self._desk.clock.now().date()
+        return self._local_now().date()
 
     def _document(self, mrz: Mrz, national_name: str = "") -> TravelDocument:
         today = self._today()
@@ -141,7 +144,7 @@ class Inspecting:
             mrz = read_mrz(page.mrz_lines)
             result = self._read(mrz, cancel, timeout)
             self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
-            report = inspect(result, store=self._desk.trust, now=self._desk.clock.now(), optical=mrz)
+            report = inspect(result, store=self._desk.trust, now=self._local_now(), optical=mrz)
             return self._log.accept(
                 self._event(
                     ev.DocumentInspected,

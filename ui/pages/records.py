@@ -17,7 +17,18 @@ from ui.i18n import tr
 from ui.models.desk import Desk
 from ui.palette import Tone
 from ui.theme import GAP, PAD, TARGET, WIDE
-from ui.widgets.basics import ActionButton, Dot, Panel, ProblemPanel, clear, column, divider, label, restyle, row
+from ui.widgets.basics import (
+    ActionButton,
+    Dot,
+    Panel,
+    ProblemPanel,
+    clear,
+    column,
+    divider,
+    label,
+    restyle,
+    row,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 
