@@ -22,7 +22,12 @@ class SyncCommand:
         if args.action == "queue":
             with opened_store(args.home) as store:
                 queue = store.queue()
-            facts = {"waiting": queue.waiting, "sent": queue.sent, "refused": queue.refused}
+            facts = {
+                "cases_waiting": queue.cases,
+                "waiting": queue.waiting,
+                "sent": queue.sent,
+                "refused": queue.refused,
+            }
             out.result(facts)
             out.say(" ".join(f"{name}={value}" for name, value in facts.items()))
             return 0
