@@ -152,6 +152,7 @@ def _run(app: Any, listener: socket.socket) -> None:
     settings = uvicorn.Config(
         app,
         log_level="warning",
+        ws="none",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,6 +1,7 @@
 """An in-process registry and invented messages for it."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,92 +46,9 @@ class Client:
 @pytest.fixture
 def bodies() -> Bodies:
     """One whole arrival by kind, in the order of sending."""
-    sod = "ab" * 32
-    return {
-        "enrolment": {
-            "enrollment_id": "case-1",
-            "station": "P17",
-            "person": {
-                "surname": "SPECIMENOV",
-                "given_names": "AZIZ",
-                "national_name": "СПЕЦИМЕНОВ АЗИЗ",
-                "birth": "1990-05-17",
-                "sex": "M",
-                "nationality": "UZB",
-            },
-            "document": {
-                "code": "P",
-                "issuing_state": "UZB",
-                "number": "FA0000001",
-                "expiry": "2031-05-16",
-                "key": "UZB-FA0000001",
-            },
-            "inspection": {
-                "overall": "successful",
-                "reasons": ["PACE_FALLBACK_BAC"],
-                "sod_sha256": sod,
-                "data_group_sha256": {"DG1": sod, "2": sod},
-            },
-            "decision": {
-                "outcome": "GRANTED",
-                "reason": "STAY_WITHIN_RULE",
-                "by": "guard-1",
-                "at": "2026-11-02T05:59:00+00:00",
-            },
-            "entitlement": {
-                "rule": "VF30",
-                "category": "VISA_FREE",
-                "until": "2026-12-01",
-                "days": 30,
-                "used": 0,
-                "limit": 90,
-            },
-            "declaration": {
-                "purpose": "WORK",
-                "days": 20,
-                "host": "Host",
-                "address": "Long street 5\nflat 2",
-                "phone": "+7 000",
-                "employer": "",
-            },
-            "is_test": True,
-        },
-        "image": {
-            "buffer_id": "portrait-1",
-            "enrollment_id": "case-1",
-            "kind": "portrait",
-            "mime": "image/jpeg",
-            "sha256": "709e80c88487a2411e1ee4dfb9f22a861492d20c4765150c0c794abd70f8147c",
-            "data_base64": "AAAA",
-        },
-        "crossing": {
-            "crossing_id": "cross-1",
-            "station": "P17",
-            "document_key": "UZB-FA0000001",
-            "direction": "ENTRY",
-            "on": "2026-11-02",
-            "until": "2026-12-01",
-            "is_test": True,
-        },
-        "credential_request": {
-            "credential_request_id": "job-1",
-            "enrollment_id": "case-1",
-            "card_number": "K17000001",
-            "valid_until": "2026-12-01",
-            "at": "2026-11-02T06:00:00Z",
-        },
-        "credential": {
-            "credential_id": "card-1",
-            "credential_request_id": "job-1",
-            "card_number": "K17000001",
-            "chip_serial": "479000000000010001",
-            "sod_sha256": sod,
-            "signer_serial": "01",
-            "status": "ACTIVE",
-            "valid_until": "2026-12-01",
-            "at": "2026-11-02T06:01:00Z",
-        },
-    }
+    stored = Path(__file__).parents[1] / "vectors" / "registry_messages.json"
+    read: Bodies = json.loads(stored.read_text())
+    return read
 
 
 @pytest.fixture
