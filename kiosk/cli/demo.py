@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.bootstrap.home import create_lab_home
 from kiosk.bootstrap.kiosk import Kiosk, open_kiosk
 from kiosk.bootstrap.rehearsal import scenario_basis
-from kiosk.cli.command import Output
+from kiosk.cli.command import Output, queue_facts
 from kiosk.cli.evidence import write_evidence
 from kiosk.cli.rehearse import Outcome, Rehearsal
 from kiosk.domain.roles import Role
@@ -70,12 +70,7 @@ class DemoCommand:
         report = kiosk.deliver()
         queue = kiosk.store.queue()
         summary = _summary(name, kiosk, outcomes)
-        summary["queue"] = {
-            "cases": queue.cases,
-            "waiting": queue.waiting,
-            "sent": queue.sent,
-            "refused": queue.refused,
-        }
+        summary["queue"] = queue_facts(queue)
         summary["delivery_problem"] = report.problem
         fault = kiosk.store.check_audit()
         summary["audit_whole"] = fault is None
