@@ -62,13 +62,22 @@ class Words(QObject):
         return key in catalogue()
 
     def code(self, section: str, code: str) -> str:
-        """Our own word for a code of `section`, else the shared label of the code."""
+        """Our own word for a code of `section`, else its shared label or text, else the code itself."""
         key = f"{section}.{code}"
-        return self(key) if code and self.has(key) else self.label(code)
+        if code and self.has(key):
+            return self(key)
+        if code in messages.known_codes(self.language):
+            return self.message(code)[0].rstrip(".")
+        return self.label(code)
 
     def label(self, key: str) -> str:
         """A check, group, outcome, reason or step by its shared name."""
         return messages.label(key, self.language)
+
+    def item(self, name: str) -> str:
+        """A progress item: a step's name, with the file it works on after a colon."""
+        step, _, file = name.partition(":")
+        return f"{self.label(step)} {file}".strip()
 
     def message(self, code: str) -> tuple[str, str]:
         """Text and advice of an error or reason code."""

@@ -104,6 +104,13 @@ QComboBox QAbstractItemView { background: $surface; border: 1px solid $strong_li
 QComboBox QAbstractItemView::item { min-height: 44px; padding: 0 10px; }
 QSpinBox::up-button, QSpinBox::down-button { width: 0; border: none; }
 
+QFrame#fieldbox { border: 2px solid $strong_line; border-radius: 6px; background: $surface; }
+QFrame#fieldbox[focused="true"] { border-color: $ring; }
+QFrame#fieldbox:disabled { border-color: $line; background: $sunken; }
+QFrame#fieldbox QLineEdit, QFrame#fieldbox QComboBox, QFrame#fieldbox QSpinBox { border: none; padding: 0;
+  min-height: 20px; background: transparent; font-weight: 600; }
+QLabel[role="fieldcaption"] { color: $muted; font-size: 9pt; }
+
 QTableView { background: $surface; border: none; gridline-color: $line; selection-background-color: $accent_soft;
   selection-color: $text; alternate-background-color: $sunken; }
 QTableView:focus { border: 2px solid $ring; }
@@ -117,8 +124,8 @@ QListWidget::item:selected { background: $accent_soft; color: $text; }
 
 QProgressBar { border: none; border-radius: 3px; background: $neutral_soft; max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
-QScrollBar:vertical { width: 12px; background: transparent; margin: 0; }
-QScrollBar::handle:vertical { background: $strong_line; border-radius: 4px; min-height: 44px; margin: 2px; }
+QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
+QScrollBar::handle:vertical { background: $strong_line; border-radius: 3px; min-height: 44px; margin: 2px; }
 QScrollBar::add-line, QScrollBar::sub-line { height: 0; width: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QScrollBar:horizontal { height: 12px; background: transparent; }

@@ -35,9 +35,9 @@ def front_ground(dpi: int) -> Image.Image:
     """Front: header band, sun behind the fields, waves, horizon."""
     picture = _paper(dpi)
     overlay, draw, unit = _overlay(picture, dpi)
-    _waves(draw, unit, (11.0, 54.0), FLAX, 30, count=46)
-    _waves(draw, unit, (11.0, 54.0), GOLD, 26, count=30, phase=1.9)
-    _rosette(draw, unit, (59.0, 31.0), 19.5, 12, BLUE, 44)
+    _waves(draw, unit, (11.0, 54.0), FLAX, 62, count=46)
+    _waves(draw, unit, (11.0, 54.0), GOLD, 52, count=30, phase=1.9)
+    _rosette(draw, unit, (59.0, 31.0), 19.5, 12, BLUE, 50)
     _rosette(draw, unit, (59.0, 31.0), 9.0, 16, GOLD, 60)
     _hills(draw, unit)
     picture.paste(overlay, (0, 0), overlay)
@@ -50,8 +50,8 @@ def back_ground(dpi: int) -> Image.Image:
     """Back: waves and a rosette above, nearly plain paper under the MRZ."""
     picture = _paper(dpi)
     overlay, draw, unit = _overlay(picture, dpi)
-    _waves(draw, unit, (0.0, 31.0), FLAX, 30, count=34)
-    _waves(draw, unit, (0.0, 31.0), GOLD, 26, count=22, phase=2.4)
+    _waves(draw, unit, (0.0, 31.0), FLAX, 60, count=34)
+    _waves(draw, unit, (0.0, 31.0), GOLD, 52, count=22, phase=2.4)
     _rosette(draw, unit, (45.0, 16.0), 14.0, 12, BLUE, 36)
     picture.paste(overlay, (0, 0), overlay)
     top = round(layout.MRZ_ZONE_TOP * dpi / UM_PER_INCH)
@@ -129,7 +129,7 @@ def _rosette(
 def _hills(draw: ImageDraw.ImageDraw, unit: float) -> None:
     """The steppe's horizon along the lower edge."""
     x = np.linspace(-1, 87, 240)
-    for level, (height, colour, alpha) in enumerate(((48.6, FLAX, 50), (50.2, BLUE, 60), (51.8, DEEP, 120))):
+    for level, (height, colour, alpha) in enumerate(((48.7, GOLD, 90), (50.1, FLAX, 170), (51.7, BLUE, 235))):
         y = height + 0.9 * np.sin(x / 11.0 + level * 2.1) + 0.5 * np.sin(x / 4.7 + level)
         points = [(px * unit, py * unit) for px, py in zip(x.tolist(), y.tolist(), strict=True)]
         draw.polygon([*points, (88 * unit, 56 * unit), (-2 * unit, 56 * unit)], fill=(*colour, alpha))
@@ -151,22 +151,19 @@ def _header(picture: Image.Image, dpi: int) -> None:
 
 
 def emblem(draw: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, colour: Colour) -> None:
-    """A sun of sixteen rays over a round felt-tent crown: our own mark, no state's arms. Pixels."""
-    for ray in range(16):
-        angle = ray * math.pi / 8
-        tip = _polar(centre, radius, angle)
-        left, right = (_polar(centre, radius * 0.66, angle + side * 0.12) for side in (-1, 1))
-        draw.polygon([tip, left, right], fill=colour)
-    width = max(1, round(radius * 0.09))
-    _ring(draw, centre, radius * 0.56, colour, width)
-    inner = radius * 0.46
-    for offset in (-0.3, 0.0, 0.3):
-        half = math.sqrt(max(inner**2 - (offset * radius) ** 2, 0.0))
-        for dx, dy in ((half, 0.0), (0.0, half)):
-            mid_x, mid_y = (offset * radius, 0.0) if dx == 0 else (0.0, offset * radius)
-            start = (centre[0] + mid_x - dx, centre[1] + mid_y - dy)
-            end = (centre[0] + mid_x + dx, centre[1] + mid_y + dy)
-            draw.line([start, end], fill=colour, width=width)
+    """A sun of rays round an eightfold rosette: our own mark, no state's arms. Pixels."""
+    for ray in range(24):
+        angle = ray * math.pi / 12
+        left, right = (_polar(centre, radius * 0.7, angle + side * 0.085) for side in (-1, 1))
+        draw.polygon([_polar(centre, radius, angle), left, right], fill=colour)
+    width = max(1, round(radius * 0.055))
+    _ring(draw, centre, radius * 0.63, colour, width)
+    turn = np.linspace(0, 2 * math.pi, 241)
+    for shift in (0.0, math.pi / 8):
+        reach = radius * (0.36 + 0.17 * np.cos(8 * (turn + shift)))
+        x, y = centre[0] + reach * np.cos(turn), centre[1] + reach * np.sin(turn)
+        draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=colour, width=width, joint="curve")
+    _disc(draw, centre, radius * 0.12, colour)
 
 
 def chip_symbol(draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], colour: Colour) -> None:

@@ -11,7 +11,7 @@ HEADER_HEIGHT = 11_000  # zone I, at most 11.0 mm
 MARGIN = 2_000  # free of data but for the header zone
 
 PORTRAIT = (4_000, 13_100, 26_000, 34_670)  # zone V: at least 26 x 32 mm; x, y, width, height
-GHOST = (73_300, 31_500, 9_000, 12_000)
+GHOST = (73_700, 31_700, 8_700, 11_600)
 
 # Back: three lines of 30 characters, 2.54 mm pitch, 4.23 mm apart, middle line 11.5 mm above the
 # lower edge, first character cell 5.0 mm from the left (figure 6).
@@ -21,7 +21,7 @@ MRZ_CENTRES = (38_250, 42_480, 46_710)
 MRZ_ZONE_TOP = 30_680  # 23.3 mm above the lower edge
 MRZ_COLUMNS, MRZ_ROWS = 30, 3
 
-CAN_LEFT = 67_000  # six digits at the MRZ's pitch, on the level of an MRZ line (5 3.2.3)
+CAN_LEFT = 67_500  # six digits at the MRZ's pitch, on the level of an MRZ line (5 3.2.3)
 CAN_CENTRE = MRZ_CENTRES[2]
 
 QR = (62_400, 3_400, 19_600)  # x, y, side, quiet zone included
@@ -34,7 +34,7 @@ FOUND = (
     "При находке сдайте в любой орган внутренних дел",
     "If found, hand in at any police station",
 )
-CAPTION_EM = 1_460  # capitals 1.04 mm high: at least 1.0 (Doc 9303-3)
+CAPTION_EM = 1_420  # capitals 1.01 mm high: at least 1.0 (Doc 9303-3)
 CAN_CAPTION = "CAN"
 
 
@@ -57,42 +57,32 @@ class Slot:
 
 
 _X = 33_000
+_DATE_OF_BIRTH = ("ТУҒАН КҮНІ", "ДАТА РОЖДЕНИЯ", "DATE OF BIRTH")
+_CITIZENSHIP = ("АЗАМАТТЫҒЫ", "ГРАЖДАНСТВО", "CITIZENSHIP")
+_VALID_UNTIL = ("ҚОЛДАНЫЛУ МЕРЗІМІ", "СРОК ДЕЙСТВИЯ", "VALID UNTIL")
 FRONT = (
     Slot("surname", ("ТЕГІ", "ФАМИЛИЯ", "SURNAME"), _X, 13_100, 49_600, 3_200),
-    Slot("given_names", ("АТЫ", "ИМЯ", "GIVEN NAMES"), _X, 18_900, 49_600, 3_200),
-    Slot("birth", ("ТУҒАН КҮНІ", "ДАТА РОЖДЕНИЯ", "DATE OF BIRTH"), _X, 27_000, 36_500, 2_900),
-    Slot("sex", ("ЖЫНЫСЫ", "ПОЛ", "SEX"), 69_200, 27_000, 13_600, 2_900),
-    Slot("nationality", ("АЗАМАТТЫҒЫ", "ГРАЖДАНСТВО", "CITIZENSHIP"), _X, 32_600, 39_000, 2_900),
-    Slot("valid_until", ("ҚОЛДАНЫЛУ МЕРЗІМІ", "СРОК ДЕЙСТВИЯ", "VALID UNTIL"), _X, 38_200, 39_500, 2_900),
-    Slot("number", ("КАРТА НӨМІРІ", "НОМЕР КАРТЫ", "CARD NUMBER"), _X, 43_800, 33_500, 2_900),
+    Slot("given_names", ("АТЫ", "ИМЯ", "GIVEN NAMES"), _X, 18_650, 49_600, 3_200),
+    Slot("birth", _DATE_OF_BIRTH, _X, 27_300, 33_600, 2_750),
+    Slot("sex", ("ЖЫНЫСЫ", "ПОЛ", "SEX"), 67_500, 27_300, 15_300, 2_750),
+    Slot("nationality", _CITIZENSHIP, _X, 32_800, 33_600, 2_750),
+    Slot("valid_until", _VALID_UNTIL, _X, 38_300, 39_500, 2_750),
+    Slot("number", ("КАРТА НӨМІРІ", "НОМЕР КАРТЫ", "CARD NUMBER"), _X, 43_800, 33_600, 2_750),
 )
-NATIONAL_NAME = (_X, 23_950, 49_600, 2_300)  # no caption: x, top of capitals, width, em
+NATIONAL_NAME = (_X, 24_150, 49_600, 2_150)  # no caption: x, top of capitals, width, em
 
 _B = 4_000
+_PASSPORT = ("ПАСПОРТ НӨМІРІ", "НОМЕР ПАСПОРТА", "PASSPORT NUMBER")
+_CATEGORY = ("БОЛУ САНАТЫ", "КАТЕГОРИЯ ПРЕБЫВАНИЯ", "STAY CATEGORY")
+_POST = ("КЕЛГЕН ӨТКІЗУ ПУНКТІ", "ПУНКТ ПРОПУСКА ВЪЕЗДА", "POST OF ENTRY")
+_AUTHORITY = ("БЕРГЕН ОРГАН", "ОРГАН ВЫДАЧИ", "ISSUING AUTHORITY")
 BACK = (
-    Slot(
-        "passport_number", ("ПАСПОРТ НӨМІРІ", "НОМЕР ПАСПОРТА", "PASSPORT NUMBER"), _B, 3_400, 40_500, 2_500
-    ),
-    Slot("iin", ("ЖСН", "ИИН", "IIN"), 45_300, 3_400, 16_500, 2_400),
-    Slot("category", ("БОЛУ САНАТЫ", "КАТЕГОРИЯ ПРЕБЫВАНИЯ", "STAY CATEGORY"), _B, 8_300, 57_500, 2_500),
-    Slot(
-        "entry_post",
-        ("КЕЛГЕН ӨТКІЗУ ПУНКТІ", "ПУНКТ ПРОПУСКА ВЪЕЗДА", "POST OF ENTRY"),
-        _B,
-        13_200,
-        57_500,
-        2_500,
-    ),
-    Slot("entry_date", ("КЕЛГЕН КҮНІ", "ДАТА ВЪЕЗДА", "DATE OF ENTRY"), _B, 18_100, 57_500, 2_500),
-    Slot(
-        "authority",
-        ("БЕРГЕН ОРГАН", "ОРГАН ВЫДАЧИ", "ISSUING AUTHORITY"),
-        _B,
-        23_000,
-        57_500,
-        2_500,
-        bold=False,
-    ),
+    Slot("passport_number", _PASSPORT, _B, 3_200, 40_500, 2_400),
+    Slot("iin", ("ЖСН", "ИИН", "IIN"), 45_300, 3_200, 16_000, 2_300),
+    Slot("category", _CATEGORY, _B, 8_000, 57_300, 2_400),
+    Slot("entry_post", _POST, _B, 12_800, 57_300, 2_400),
+    Slot("entry_date", ("КЕЛГЕН КҮНІ", "ДАТА ВЪЕЗДА", "DATE OF ENTRY"), _B, 17_600, 57_300, 2_400),
+    Slot("authority", _AUTHORITY, _B, 22_400, 57_300, 2_400, bold=False),
 )
-FOUND_LINE = (_B, 27_700, 77_600, 1_330)  # x, top of capitals, width, em; two lines
-FOUND_STEP = 1_650
+FOUND_LINE = (_B, 27_200, 77_600, 1_330)  # x, top of capitals, width, em; two lines
+FOUND_STEP = 1_620

@@ -19,7 +19,7 @@ INK: Colour = (18, 24, 34)
 CAPTION: Colour = (28, 92, 128)
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
-OVERPRINT = (196, 30, 50, 74)
+OVERPRINT = (200, 40, 58, 58)
 MIN_MODULE_PX = 3
 QUIET_MODULES = 4
 MAX_PORTRAIT_PIXELS = 24_000_000
@@ -60,7 +60,7 @@ class CardPainter:
         _portrait(pen, face)
         _ghost(pen, face)
         if card.specimen:
-            _overprint(pen, (57_500, 35_500), 9_000, 17.0)
+            _overprint(pen, (54_000, 33_500), 8_400, 18.0)
         for slot in layout.FRONT:
             _field(pen, slot, _front_value(card, slot.name))
         x, top, width, em = layout.NATIONAL_NAME
@@ -72,7 +72,7 @@ class CardPainter:
     def _back(self, card: CardDescription) -> Image.Image:
         pen = Pen(artwork.back_ground(self.dpi * OVERSAMPLE).copy(), self.dpi * OVERSAMPLE)
         if card.specimen:
-            _overprint(pen, (32_000, 16_000), 7_000, 12.0)
+            _overprint(pen, (38_000, 15_800), 6_000, 12.0)
         for slot in layout.BACK:
             if value := _back_value(card, slot.name):
                 _field(pen, slot, value)
@@ -115,13 +115,13 @@ def _header(pen: Pen) -> None:
     middle = layout.HEADER_HEIGHT / 2 - 150
     artwork.emblem(pen.draw, (pen.px(8_300), pen.px(middle)), pen.px(4_100), GOLD)
     kazakh, russian, english = layout.TITLE
-    pen.text(14_400, 2_250, kazakh, face="bold", em=3_500, colour=WHITE)
-    pen.text(14_400, 6_500, f"{russian}  ·  {english}", face="regular", em=1_950, colour=WHITE)
-    right = 72_900
+    pen.text(14_200, 2_700, kazakh, face="bold", em=2_650, colour=WHITE)
+    pen.text(14_200, 6_400, f"{russian}  ·  {english}", face="regular", em=1_700, colour=WHITE)
+    right = 73_600
     for row, line in enumerate(layout.STATE):
         face = "bold" if row == 0 else "regular"
-        pen.text(right, 2_300 + row * 2_300, line, face=face, em=1_380, colour=WHITE, anchor="r")
-    box = tuple(pen.px(value) for value in (75_000, 2_700, 82_600, 7_900))
+        pen.text(right, 2_700 + row * 2_050, line, face=face, em=1_300, colour=WHITE, right=True)
+    box = tuple(pen.px(value) for value in (75_600, 2_900, 82_600, 7_700))
     artwork.chip_symbol(pen.draw, (box[0], box[1], box[2], box[3]), GOLD)
 
 
@@ -195,13 +195,13 @@ def _ghost(pen: Pen, face: Image.Image) -> None:
 
 def _overprint(pen: Pen, centre: tuple[int, int], em: int, degrees: float) -> None:
     """ҮЛГІ / ОБРАЗЕЦ / SPECIMEN across the fields, under the text so that nothing gets unreadable."""
-    text = " ".join((layout.SPECIMEN[0], layout.SPECIMEN[2]))
     font = load_font("bold", pen.px(em))
-    width, height = round(font.getlength(text)) + 8, round(pen.px(em) * 1.5)
-    sheet = Image.new("RGBA", (width, height * 2), (OVERPRINT[0], OVERPRINT[1], OVERPRINT[2], 0))
+    width = round(max(font.getlength(word) for word in layout.SPECIMEN)) + 8
+    height = round(pen.px(em) * 1.05)
+    sheet = Image.new("RGBA", (width, height * len(layout.SPECIMEN)), (*OVERPRINT[:3], 0))
     draw = ImageDraw.Draw(sheet)
-    for row, words in enumerate((layout.SPECIMEN[1], text)):
-        draw.text((width / 2, height * (row + 0.5)), words, font=font, fill=OVERPRINT, anchor="mm")
+    for row, word in enumerate(layout.SPECIMEN):
+        draw.text((width / 2, height * (row + 0.5)), word, font=font, fill=OVERPRINT, anchor="mm")
     turned = sheet.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
     corner = (round(pen.px(centre[0]) - turned.width / 2), round(pen.px(centre[1]) - turned.height / 2))
     pen.picture.paste(turned, corner, turned)

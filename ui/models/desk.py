@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
+from kiosk.capture.images import decode_image
 from kiosk.domain.cases import Case
 from kiosk.domain.roles import Role
 from kiosk.errors import Problem
 from kiosk.lanes import Lane
 from kiosk.ports import DeliveryReport, Progress, QueueState
-from ui.bridge import Bridge
+from ui.bridge import Bridge, to_qimage
 
 if TYPE_CHECKING:
     from kiosk.bootstrap import Kiosk
@@ -34,8 +35,8 @@ class Snapshot:
 
 
 def picture(data: bytes) -> QImage:
-    """A QImage of JPEG or PNG bytes; a null image when they are neither."""
-    return QImage.fromData(data)
+    """A QImage of JPEG, PNG or JPEG 2000 bytes; IMAGE_UNREADABLE when they are none of them."""
+    return to_qimage(decode_image(data))
 
 
 def snapshot(session: Session, case: Case, image_ids: Iterable[str] = ()) -> Snapshot:
@@ -143,20 +144,27 @@ class Desk(QObject):
             self.bridge.call(self._watch, self._look, self._seen, self._unseen)
             self.bridge.call(self._lane, self._deliver, self._delivered, self._undelivered)
 
-    def _look(self) -> DeskState:
-        ready, reasons = self.kiosk.printer.ready()
-        printer = DeviceState("ready" if ready else "paused", tuple(reasons))
-        return DeskState(printer=printer, camera=DeviceState("ready"), reader=DeviceState("ready"))
+    def _look(self) -> tuple[DeviceState, DeviceState]:
+        ready, reasons = self.kiosk.ports.printer.ready()
+        self.kiosk.ports.document_slot.card_present()  # raises when the reader is gone
+        return DeviceState("ready" if ready else "paused", tuple(reasons)), DeviceState("ready")
 
     def _deliver(self) -> tuple[QueueState, DeliveryReport]:
         report = self.kiosk.deliver()
         return self.kiosk.store.queue(), report
 
-    def _seen(self, seen: DeskState) -> None:
-        self._update(printer=seen.printer, camera=seen.camera, reader=seen.reader)
+    def _seen(self, seen: tuple[DeviceState, DeviceState]) -> None:
+        self._update(printer=seen[0], reader=seen[1])
 
     def _unseen(self, problem: Problem) -> None:
-        self._update(printer=DeviceState("missing", (problem.code,)))
+        device = "reader" if problem.code.startswith("CARD_") else "printer"
+        self._update(**{device: DeviceState("missing", (problem.code,))})
+
+    def camera_seen(self, problem: str = "") -> None:
+        """The camera gave a picture, or failed with a code."""
+        seen = DeviceState("missing", (problem,)) if problem else DeviceState("ready")
+        if seen != self.state.camera:
+            self._update(camera=seen)
 
     def _delivered(self, found: tuple[QueueState, DeliveryReport]) -> None:
         queue, report = found

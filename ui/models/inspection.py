@@ -92,6 +92,7 @@ class Inspection(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(500)
         self._timer.timeout.connect(self.ticked)
+        self.frames.arrived.connect(lambda *_: desk.camera_seen())
 
     def _reset(self) -> None:
         self.phase = Phase.IDLE
@@ -182,6 +183,13 @@ class Inspection(QObject):
             self.opened.add(name)
             self.changed.emit()
 
+    def form_filled(self, filled: bool) -> None:
+        """The declaration is complete, or is not any more: from then on the decision takes the time."""
+        step = "decision" if filled else "declaration"
+        if self.phase is Phase.DECIDE and self.clock.running not in (step, ""):
+            self.clock.start(step)
+            self.ticked.emit()
+
     def grant(self, declaration: Declaration) -> None:
         """Keep the declaration and grant entry; refused by the session when it may not be."""
         if self.grant_obstacle():
@@ -210,11 +218,11 @@ class Inspection(QObject):
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _begin(self, phase: Phase) -> None:
+    def _begin(self, phase: Phase, step: str = "") -> None:
         self.phase = phase
         self.problem, self.problem_in = None, ""
         self._cancel = Event()
-        self.clock.start(phase.value)
+        self.clock.start(step or phase.value)
         self._timer.start()
         self.changed.emit()
 
@@ -249,6 +257,8 @@ class Inspection(QObject):
         self._stop()
         if problem.code != ErrorCode.CANCELLED:
             self.problem, self.problem_in = problem, self.phase.value
+            if problem.code.startswith("CAMERA_"):
+                self.desk.camera_seen(problem.code)
         self.changed.emit()
 
     def _scan(self) -> None:
@@ -271,8 +281,7 @@ class Inspection(QObject):
         self._run(self.session.assess_stay, lambda _found: self._await_decision())
 
     def _await_decision(self) -> None:
-        self._begin(Phase.DECIDE)
-        self.clock.start("declaration")
+        self._begin(Phase.DECIDE, "declaration")
 
     def _decide(self, work: Callable[[], Case]) -> None:
         if self.phase is Phase.DECIDE:

@@ -73,7 +73,7 @@ class StepRow(QWidget):
             return tr("card.insert")
         if progress is None:
             return ""
-        item = tr.label(progress.item) if progress.item else tr.label(str(progress.phase))
+        item = tr.item(progress.item) if progress.item else tr.label(progress.phase)
         if progress.total:
             return tr("card.left", item=item, size=tr.kilobytes(progress.total - progress.done))
         return item

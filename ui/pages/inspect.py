@@ -3,8 +3,8 @@
 from datetime import date
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from kiosk.domain.cases import Case, DecisionOutcome
 from kiosk.domain.documents import Sex, TravelDocument
@@ -13,7 +13,7 @@ from ui.i18n import tr
 from ui.models.inspection import Inspection, Phase
 from ui.palette import Tone
 from ui.theme import GAP, HALF, PAD
-from ui.widgets.basics import ActionButton, ProblemPanel, column, divider, label, restyle, row
+from ui.widgets.basics import ActionButton, FitLabel, ProblemPanel, column, divider, label, restyle, row
 from ui.widgets.decision import DecisionPanel
 from ui.widgets.declaration import DeclarationForm
 from ui.widgets.mrz import MrzView
@@ -21,7 +21,6 @@ from ui.widgets.pictures import DocumentView, Portrait
 from ui.widgets.stay import StayPanel
 from ui.widgets.verdict import VerdictPill, VerdictTree
 
-FIELDS = ("birth", "sex", "citizenship", "number", "expiry")
 _SEX = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.UNSPECIFIED: "unspecified"}
 
 
@@ -37,12 +36,14 @@ class DocumentColumn(QFrame):
         head = row()
         self.title = label("section", key="document.title")
         self.state = label("muted")
+        self.park = ActionButton("action.park", kind="quiet", icon="pause", cap="F8")
         head.addWidget(self.title)
-        head.addStretch(1)
         head.addWidget(self.state)
+        head.addStretch(1)
+        head.addWidget(self.park)
         body.addLayout(head)
         self.view = DocumentView()
-        body.addWidget(self.view, 1)
+        body.addWidget(self.view)
         self.problem = ProblemPanel()
         body.addWidget(self.problem)
         mrz_head = row()
@@ -60,9 +61,9 @@ class DocumentColumn(QFrame):
         self.rescan = ActionButton("action.rescan", icon="scan", cap="F2")
         self.by_hand = ActionButton("action.by_hand", icon="pencil")
         self.confirm = ActionButton("action.confirm", kind="primary", cap="Enter")
-        self.park = ActionButton("action.park", icon="pause", cap="F8")
-        for button in (self.rescan, self.by_hand, self.confirm, self.park):
+        for button in (self.rescan, self.by_hand, self.confirm):
             buttons.addWidget(button, 1)
+        body.addStretch(1)
         body.addLayout(buttons)
         self.rescan.clicked.connect(model.rescan)
         self.park.clicked.connect(model.park)
@@ -149,13 +150,13 @@ class PersonColumn(QFrame):
         self._model = model
         body = column(margins=PAD, gap=GAP)
         self.setLayout(body)
-        self.name = label("person", wrap=True)
-        self.script = label("script", wrap=True)
+        self.surname, self.given = FitLabel(20, 14, bold=True), FitLabel(20, 14, bold=True)
+        self.script = FitLabel(13, 10, color="muted")
         names = column(gap=0)
-        names.addWidget(self.name)
-        names.addWidget(self.script)
+        for part in (self.surname, self.given, self.script):
+            names.addWidget(part)
         body.addLayout(names)
-        middle = row(gap=12)
+        middle = row(gap=8)
         self.page_face, self.chip_face = Portrait("person.page"), Portrait("person.chip")
         middle.addWidget(self.page_face)
         middle.addWidget(self.chip_face)
@@ -177,16 +178,24 @@ class PersonColumn(QFrame):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(HALF)
+        places = {"birth": (0, 0, 2), "sex": (1, 0, 1), "citizenship": (1, 1, 1)}
+        places |= {"number": (2, 0, 1), "expiry": (2, 1, 1)}
         self.values: dict[str, QLabel] = {}
-        for number, name in enumerate(FIELDS):
+        for name, (line, start, span) in places.items():
             cell = column(gap=0)
-            cell.addWidget(label("caption", key=f"person.{name}"))
-            value = label("strong", wrap=True)
-            self.values[name] = value
-            cell.addWidget(value)
-            grid.addLayout(cell, number, 0)
-        grid.setRowStretch(len(FIELDS), 1)
+            cell.addWidget(label("fieldcaption", key=f"person.{name}"))
+            self.values[name] = label("strong")
+            cell.addWidget(self.values[name])
+            grid.addLayout(cell, line, start, 1, span)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        grid.setRowStretch(3, 1)
         return grid
+
+    def fit(self, height: int) -> None:
+        """Larger faces where the screen has room for them."""
+        for face in (self.page_face, self.chip_face):
+            face.set_height(112 if height < 800 else 176)
 
     def open_next_finding(self) -> None:
         """F6: open the next red or amber group."""
@@ -197,10 +206,10 @@ class PersonColumn(QFrame):
     def refresh(self) -> None:
         model, case = self._model, self._model.case
         document = case.document if case else None
-        self.name.setText(document.full_name if document else tr("person.empty"))
-        restyle(self.name, "role", "person" if document else "muted")
+        self.surname.setText(document.surname if document else tr("person.empty"))
+        self.surname.set_color("text" if document else "muted")
+        self.given.setText(document.given_names if document else "")
         self.script.setText(document.national_name if document else "")
-        self.script.setVisible(bool(document and document.national_name))
         self._show_fields(document)
         self.page_face.show_image(model.image(case.page.portrait_image) if case and case.page else None)
         found = case.inspection if case else None
@@ -303,6 +312,7 @@ class DecisionColumn(QFrame):
         target.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _on_edited(self) -> None:
+        self._model.form_filled(not self.form.missing())
         self._allow()
 
     def refresh(self) -> None:
@@ -343,7 +353,11 @@ class DecisionColumn(QFrame):
         elif missing:
             text = tr("decision.fill", field=tr(f"declaration.{missing}"))
         self.decision.allow(
-            refer=undecided, refuse=undecided, grant=undecided and not obstacle and not missing, obstacle=text
+            refer=undecided,
+            refuse=undecided,
+            grant=undecided and not obstacle and not missing,
+            obstacle=text,
+            tone="doubt" if undecided and obstacle else "neutral",
         )
 
     def _found_reasons(self, case: Case | None) -> list[str]:
@@ -387,11 +401,13 @@ class InspectPage(QWidget):
         self.document = DocumentColumn(model)
         self.person = PersonColumn(model)
         self.decision = DecisionColumn(model)
-        body.addWidget(self.document, 36)
+        body.addWidget(self.document, 35)
         body.addWidget(divider())
-        body.addWidget(self.person, 34)
+        body.addWidget(self.person, 33)
         body.addWidget(divider())
-        body.addWidget(self.decision, 30)
+        body.addWidget(self.decision, 32)
+        for part in (self.document, self.person, self.decision):
+            part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.decision.decision.next_wanted.connect(model.start)
         self.decision.decision.cards_wanted.connect(self._to_cards)
@@ -415,6 +431,10 @@ class InspectPage(QWidget):
         if self.model.phase is not self._phase:
             self._phase = self.model.phase
             self._focus_next()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.person.fit(event.size().height())
+        super().resizeEvent(event)
 
     def _focus_next(self) -> None:
         """Put the focus where the next thing is to be done, unless somebody types elsewhere."""

@@ -151,7 +151,7 @@ class CasesPage(RecordPage):
     def reword(self) -> None:
         self.table.show_rows(
             [
-                (tr.moment(case.opened_at), tr.code("stage", case.stage), case.case_id[:16])
+                (tr.moment(case.opened_at), tr.label(case.stage), case.case_id[:16])
                 for case in self._cases
             ]
         )
@@ -220,7 +220,7 @@ class StockPage(RecordPage):
         restyle(tile, "tone", "")
         tile.body.setContentsMargins(PAD, PAD, PAD, PAD)
         tile.body.addWidget(label("figure", text=str(self._counts.get(state, 0))))
-        tile.body.addWidget(label("muted", text=tr(f"stock.{state}"), wrap=True))
+        tile.body.addWidget(label("muted", text=tr.label(state), wrap=True))
         return tile
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -78,6 +78,57 @@ def clear(layout: QBoxLayout) -> None:
             clear(inner)
 
 
+class FitLabel(QWidget):
+    """One line of text that gets smaller before it is cut; the whole text is always the tool tip."""
+
+    def __init__(self, largest: float, smallest: float, *, bold: bool = False, color: str = "text") -> None:
+        super().__init__()
+        self._largest, self._smallest, self._bold, self._color = largest, smallest, bold, color
+        self._text = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        font = self._font(largest)
+        self.setFixedHeight(QFontMetrics(font).height())
+        theme.changed.connect(self.update)
+
+    def _font(self, points: float) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(points)
+        font.setBold(self._bold)
+        return font
+
+    def text(self) -> str:
+        return self._text
+
+    def setText(self, text: str) -> None:
+        self._text = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self.update()
+
+    def set_color(self, color: str) -> None:
+        self._color = color
+        self.update()
+
+    def fitting(self) -> tuple[QFont, str]:
+        """The font that fits and the text to draw, cut with dots only at the smallest size."""
+        points = self._largest
+        while points > self._smallest and self._advance(points) > self.width():
+            points -= 0.5
+        font = self._font(points)
+        shown = QFontMetrics(font).elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
+        return font, shown
+
+    def _advance(self, points: float) -> int:
+        return QFontMetrics(self._font(points)).horizontalAdvance(self._text)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        font, shown = self.fitting()
+        painter.setFont(font)
+        painter.setPen(QColor(str(getattr(theme.palette, self._color))))
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+
+
 class Icon(QWidget):
     """An icon that follows theme and tone."""
 
@@ -128,7 +179,7 @@ class ActionButton(Button):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         on = "primary" if kind == "primary" else "danger" if danger else ""
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 4, 12, 4)
+        layout.setContentsMargins(12, 2, 10, 2)
         layout.setSpacing(GAP)
         if icon:
             tone = {"primary": "on_accent", "danger": "bad"}.get(on, "text")
@@ -143,11 +194,12 @@ class ActionButton(Button):
             mark = QLabel(cap)
             mark.setObjectName("keycap")
             mark.setProperty("on", on)
-            layout.addWidget(mark)
+            mark.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            layout.addWidget(mark, 0, Qt.AlignmentFlag.AlignVCenter)
         for child in self.findChildren(QWidget):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(TARGET)
+        self.setFixedHeight(TARGET + 4)
         self.set_key(key)
 
     def set_key(self, key: str) -> None:
@@ -159,7 +211,9 @@ class ActionButton(Button):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        return QSize(self.layout().sizeHint().width(), max(TARGET + 4, self.layout().sizeHint().height()))
+        metrics = QFontMetrics(self.word.font())
+        around = self.layout().sizeHint().width() - self.word.sizeHint().width()
+        return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, TARGET + 4)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(TARGET * 2, TARGET + 4)

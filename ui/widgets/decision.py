@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QPushButton, QVBoxLayout, QWidget
 
 from ui.i18n import tr
 from ui.palette import Tone
 from ui.theme import GAP, TARGET
-from ui.widgets.basics import ActionButton, Icon, Panel, clear, column, label, row
+from ui.widgets.basics import ActionButton, Icon, Panel, clear, column, label, restyle, row
 
 REFER_REASONS = ("ADDITIONAL_CHECK", "POSSIBLE_MATCH", "PROTECTION", "OTHER")
-REFUSE_REASONS = ("ENTRY_BAN", "OTHER")
+REFUSE_REASONS = ("ENTRY_BAN", "REFUSED_BY_GUARD")
 
 
 class ReasonChooser(QWidget):
@@ -30,7 +30,6 @@ class ReasonChooser(QWidget):
         self._list = QVBoxLayout()
         self._list.setSpacing(6)
         body.addLayout(self._list)
-        body.addStretch(1)
         buttons = row()
         self.back = ActionButton("action.back", cap="Esc")
         self.confirm = ActionButton("action.confirm", kind="primary", cap="Enter")
@@ -90,13 +89,15 @@ class DecisionPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stack = QStackedLayout(self)
         self._asking = ""
         self._refuse_reasons: tuple[str, ...] = ()
-        self._stack.addWidget(self._make_buttons())
         self.chooser = ReasonChooser()
-        self._stack.addWidget(self.chooser)
-        self._stack.addWidget(self._make_result())
+        self._parts = (self._make_buttons(), self.chooser, self._make_result())
+        body = column(gap=0)
+        self.setLayout(body)
+        for part in self._parts:
+            body.addWidget(part)
+        self._show(self._parts[0])
         self.chooser.chosen.connect(self._reason_chosen)
         self.chooser.left.connect(self.show_buttons)
 
@@ -104,15 +105,13 @@ class DecisionPanel(QWidget):
         holder = QWidget()
         body = column(gap=GAP)
         holder.setLayout(body)
-        body.addStretch(1)
         self.obstacle = label("strong", wrap=True)
-        self.obstacle.setProperty("tone", "doubt")
         body.addWidget(self.obstacle)
         second = row()
-        self.refer = ActionButton("action.refer", icon="refer", cap="F4")
-        self.refuse = ActionButton("action.refuse", icon="failed", danger=True)
-        second.addWidget(self.refer, 1)
-        second.addWidget(self.refuse, 1)
+        self.refer = ActionButton("action.refer", cap="F4")
+        self.refuse = ActionButton("action.refuse", danger=True)
+        second.addWidget(self.refer, 5)
+        second.addWidget(self.refuse, 4)
         body.addLayout(second)
         self.grant = ActionButton("action.grant", kind="primary", icon="stay", cap="Enter")
         body.addWidget(self.grant)
@@ -135,7 +134,6 @@ class DecisionPanel(QWidget):
         self._result_note = label(wrap=True)
         self.result.body.addWidget(self._result_note)
         body.addWidget(self.result)
-        body.addStretch(1)
         self.to_cards = ActionButton("action.to_cards", kind="primary", icon="cards", cap="Enter")
         self.next = ActionButton("action.start", icon="arrow-right")
         body.addWidget(self.next)
@@ -146,20 +144,25 @@ class DecisionPanel(QWidget):
 
     # -- what is shown ----------------------------------------------------------------------------
 
+    def _show(self, shown: QWidget) -> None:
+        for part in self._parts:
+            part.setVisible(part is shown)
+
     @property
     def asking(self) -> bool:
-        return self._stack.currentWidget() is self.chooser
+        return bool(self._asking)
 
     def show_buttons(self) -> None:
         self._asking = ""
-        self._stack.setCurrentIndex(0)
+        self._show(self._parts[0])
 
-    def allow(self, *, refer: bool, refuse: bool, grant: bool, obstacle: str) -> None:
-        """Which buttons may be pressed; `obstacle` says why Grant may not."""
+    def allow(self, *, refer: bool, refuse: bool, grant: bool, obstacle: str, tone: str = "") -> None:
+        """Which buttons may be pressed; `obstacle` says, in `tone`, why Grant may not."""
         self.refer.setEnabled(refer)
         self.refuse.setEnabled(refuse)
         self.grant.setEnabled(grant)
         self.obstacle.setText(obstacle)
+        restyle(self.obstacle, "tone", tone)
         self.obstacle.setVisible(bool(obstacle))
 
     def set_refuse_reasons(self, codes: Sequence[str]) -> None:
@@ -174,7 +177,7 @@ class DecisionPanel(QWidget):
 
     def _ask(self, what: str, title_key: str, codes: Sequence[str]) -> None:
         self._asking = what
-        self._stack.setCurrentWidget(self.chooser)
+        self._show(self.chooser)
         self.chooser.ask(tr(title_key), [(code, tr.code("reason", code)) for code in codes[:5]])
 
     def _reason_chosen(self, code: str) -> None:
@@ -197,4 +200,5 @@ class DecisionPanel(QWidget):
         self._result_note.setText(note)
         self._result_note.setVisible(bool(note))
         self.to_cards.setVisible(card)
-        self._stack.setCurrentIndex(2)
+        self._asking = ""
+        self._show(self._parts[2])

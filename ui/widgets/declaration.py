@@ -1,18 +1,50 @@
 """The declaration form: purpose, days, host, address, phone, employer. None of it goes onto the card."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QLineEdit, QSizePolicy, QSpinBox, QWidget
 
 from kiosk.domain.documents import Declaration
-from ui.i18n import catalogue, tr
-from ui.theme import TARGET
-from ui.widgets.basics import label
+from ui.i18n import tr
+from ui.widgets.basics import column, label, restyle
 
-PURPOSES = tuple(
-    key.removeprefix("purpose.") for key in catalogue() if key.startswith("purpose.")
+PURPOSES = (
+    *("private", "tourism", "business", "work", "study"),
+    *("treatment", "carriage", "transit", "family", "other"),
 )
 MAX_DAYS = 366
+
+
+class FieldBox(QFrame):
+    """A caption over its field in one frame; the frame carries the focus ring."""
+
+    HEIGHT = 50
+
+    def __init__(self, name: str, field: QWidget) -> None:
+        super().__init__()
+        self.setObjectName("fieldbox")
+        self.setFixedHeight(self.HEIGHT)
+        body = column(gap=0)
+        body.setContentsMargins(8, 3, 4, 1)
+        self.setLayout(body)
+        caption = label("fieldcaption", key=f"declaration.{name}")
+        caption.setBuddy(field)
+        body.addWidget(caption)
+        field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        body.addWidget(field, 1)
+        self.setFocusProxy(field)
+        field.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            restyle(self, "focused", "true" if event.type() == QEvent.Type.FocusIn else "false")
+        return super().eventFilter(watched, event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        proxy = self.focusProxy()
+        if proxy is not None:
+            proxy.setFocus(Qt.FocusReason.MouseFocusReason)
+        super().mousePressEvent(event)
 
 
 class DeclarationForm(QWidget):
@@ -25,9 +57,10 @@ class DeclarationForm(QWidget):
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(6)
-        grid.setColumnStretch(1, 1)
+        grid.setSpacing(6)
+        grid.setColumnStretch(0, 5)
+        grid.setColumnStretch(1, 2)
+        grid.setColumnStretch(2, 3)
         self.purpose = QComboBox()
         self.purpose.addItem("", "")
         for code in PURPOSES:
@@ -35,7 +68,6 @@ class DeclarationForm(QWidget):
         self.days = QSpinBox()
         self.days.setRange(0, MAX_DAYS)
         self.days.setSpecialValueText(" ")
-        self.days.setFixedWidth(72)
         self.host, self.address = QLineEdit(), QLineEdit()
         self.phone, self.employer = QLineEdit(), QLineEdit()
         self.phone.setInputMethodHints(Qt.InputMethodHint.ImhDialableCharactersOnly)
@@ -47,9 +79,11 @@ class DeclarationForm(QWidget):
             "phone": self.phone,
             "employer": self.employer,
         }
-        self._place(grid)
+        places = {"purpose": (0, 0, 2), "days": (0, 2, 1), "host": (1, 0, 3), "address": (2, 0, 3)}
+        places |= {"phone": (3, 0, 1), "employer": (3, 1, 2)}
         for name, field in self.fields.items():
-            field.setMinimumHeight(TARGET)
+            line, start, span = places[name]
+            grid.addWidget(FieldBox(name, field), line, start, 1, span)
             field.setObjectName(f"declaration-{name}")
             field.installEventFilter(self)
         for edit in (self.host, self.address, self.phone, self.employer):
@@ -60,29 +94,14 @@ class DeclarationForm(QWidget):
         tr.changed.connect(self.reword)
         self.reword()
 
-    def _place(self, grid: QGridLayout) -> None:
-        grid.addWidget(self._caption("purpose"), 0, 0)
-        grid.addWidget(self.purpose, 0, 1)
-        grid.addWidget(self._caption("days", wrap=False), 0, 2)
-        grid.addWidget(self.days, 0, 3)
-        for number, name in enumerate(("host", "address", "phone", "employer"), start=1):
-            grid.addWidget(self._caption(name), number, 0)
-            grid.addWidget(self.fields[name], number, 1, 1, 3)
-
-    def _caption(self, name: str, *, wrap: bool = True) -> QWidget:
-        made = label("caption", key=f"declaration.{name}", wrap=wrap)
-        made.setFixedWidth(96) if wrap else None
-        return made
-
     def reword(self) -> None:
         """Purposes and accessible names in the language in force."""
         for index in range(self.purpose.count()):
             code = self.purpose.itemData(index)
-            text = tr("declaration.choose") if not code else tr.code("purpose", code)
+            text = tr("declaration.choose") if not code else tr.label(code)
             self.purpose.setItemText(index, text)
         for name, field in self.fields.items():
-            worded_name = tr(f"declaration.{name}")
-            field.setAccessibleName(worded_name)
+            field.setAccessibleName(tr(f"declaration.{name}"))
 
     # -- content ----------------------------------------------------------------------------------
 
@@ -93,7 +112,7 @@ class DeclarationForm(QWidget):
         """Show a declaration; a purpose outside our list is added to it."""
         index = self.purpose.findData(declaration.purpose)
         if index < 0:
-            self.purpose.addItem(tr.code("purpose", declaration.purpose), declaration.purpose)
+            self.purpose.addItem(tr.label(declaration.purpose), declaration.purpose)
             index = self.purpose.count() - 1
         self.purpose.setCurrentIndex(index)
         self.days.setValue(declaration.days)

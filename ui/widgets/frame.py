@@ -98,7 +98,7 @@ class TopBar(QFrame):
         inner = row()
         inner.setAlignment(Qt.AlignmentFlag.AlignCenter)
         button.setLayout(inner)
-        self._theme_icon = Icon("moon", 20, "muted")
+        self._theme_icon = Icon("sun" if theme.dark else "moon", 20, "muted")
         self._theme_icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         inner.addWidget(self._theme_icon)
         worded(button, "top.theme", slot="tipKey")
@@ -218,13 +218,13 @@ class RailButton(Button):
         body.addWidget(self._word, 0)
         for child in (self._icon, self._word):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setFixedSize(RAIL_WIDTH - 8, 68)
+        self.setFixedSize(RAIL_WIDTH - 8, 72)
         self.toggled.connect(self._show_checked)
         tr.changed.connect(lambda: self.setAccessibleName(tr(f"nav.{section}")))
         self.setAccessibleName(tr(f"nav.{section}"))
 
     def sizeHint(self) -> QSize:
-        return QSize(RAIL_WIDTH - 8, 68)
+        return QSize(RAIL_WIDTH - 8, 72)
 
     def _show_checked(self, checked: bool) -> None:
         self._icon.show_icon(self.section, "accent" if checked and not theme.dark else "text")

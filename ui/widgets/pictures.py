@@ -12,6 +12,7 @@ MRZ_ZONE = 23.2  # mm from the bottom edge, every travel document (Doc 9303-3 4.
 PAGE_HEIGHT = {2: 88.0, 3: 53.98}  # mm by number of MRZ lines: TD3 (Doc 9303-4), TD1 (Doc 9303-5)
 CARD_RATIO = 85.60 / 53.98  # ID-1 (ISO/IEC 7810)
 CORNER_RATIO = 3.18 / 85.60
+CAMERA_RATIO = 4 / 3
 
 
 def fitted(inside: QRectF, ratio: float) -> QRectF:
@@ -33,12 +34,20 @@ class DocumentView(QWidget):
         self._hint = ""
         self._note = ""
         self._lines = 0
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(240, 170)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setMinimumSize(240, 150)
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(430, 320)
+        return QSize(400, 300)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return round(width / CAMERA_RATIO)
 
     def show_live(self, image: QImage, hint: str) -> None:
         """`hint` is the text drawn on the picture, "" for none."""
@@ -68,6 +77,8 @@ class DocumentView(QWidget):
             return
         ratio = self._image.width() / self._image.height()
         target = fitted(frame, ratio)
+        if not self._live:
+            target.moveTop(frame.top())
         clip = QPainterPath()
         clip.addRoundedRect(target, 6, 6)
         painter.setClipPath(clip)
@@ -131,15 +142,16 @@ class DocumentView(QWidget):
         font.setPointSizeF(13)
         font.setBold(True)
         painter.setFont(font)
-        flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-        room = QRectF(target.x() + 16, target.bottom() - 76, target.width() - 32, 60)
+        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        flags |= int(Qt.TextFlag.TextWordWrap)
+        room = QRectF(target.x() + 16, target.top() + 12, target.width() - 32, 60)
         text = painter.boundingRect(room.adjusted(16, 0, -16, 0), flags, self._hint)
-        box = text.adjusted(-16, -8, 16, 8)
+        box = text.translated(0, 8).adjusted(-16, -8, 16, 8)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(16, 20, 24, 225))
         painter.drawRoundedRect(box, 6, 6)
         painter.setPen(QColor("#ffffff"))
-        painter.drawText(box, flags, self._hint)
+        painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), self._hint)
 
 
 class Portrait(QWidget):
@@ -149,15 +161,14 @@ class Portrait(QWidget):
         super().__init__()
         self._image: QImage | None = None
         self._key = caption_key
-        self.setMinimumSize(84, 136)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
-        self.setMaximumHeight(240)
+        self.set_height(112)
         theme.changed.connect(self.update)
         tr.changed.connect(self._reword)
         self._reword()
 
-    def sizeHint(self) -> QSize:
-        return QSize(96, 150)
+    def set_height(self, picture: int) -> None:
+        """Height of the picture in pixels; the caption comes on top of it."""
+        self.setFixedSize(round(picture * 0.75), picture + 22)
 
     def show_image(self, image: QImage | None) -> None:
         self._image = image
@@ -166,11 +177,6 @@ class Portrait(QWidget):
     def _reword(self) -> None:
         self.setAccessibleName(tr(self._key))
         self.update()
-
-    def resizeEvent(self, event: object) -> None:
-        wanted = round((self.height() - 22) * 0.75)
-        if abs(wanted - self.width()) > 1:
-            self.setFixedWidth(max(84, wanted))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

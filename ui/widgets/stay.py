@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from kiosk.domain.stay import Entitlement
 from ui.i18n import tr
 from ui.palette import Tone
-from ui.theme import GAP, HALF, theme
+from ui.theme import HALF, theme
 from ui.widgets.basics import Icon, column, label, restyle, row
 
 
@@ -100,16 +100,15 @@ class StayPanel(QWidget):
         self._bar = StayBar()
         self._sum = label(wrap=True)
         self._reason = label("strong", wrap=True)
-        self._lists = label("caption", key="stay.lists", wrap=True)
         body.addWidget(self._until)
         body.addWidget(self._category)
         body.addSpacing(HALF)
         body.addWidget(self._bar)
         body.addWidget(self._sum)
         body.addWidget(self._reason)
-        lists = row(gap=GAP)
+        lists = row(gap=6)
         lists.addWidget(Icon("unsupported", 14, "muted"))
-        lists.addWidget(self._lists, 1)
+        lists.addWidget(label("caption", key="stay.lists", wrap=True), 1)
         body.addLayout(lists)
         tr.changed.connect(self._reword)
         self._reword()

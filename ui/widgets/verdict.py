@@ -105,7 +105,7 @@ class GroupRow(QFrame):
         self._word = label("strong")
         self._word.setProperty("tone", str(tone_of(outcome)))
         self._seen = Icon("", 16, "muted")
-        inner.addWidget(Icon(ICONS.get(outcome, "unsupported"), 20, str(tone_of(outcome))))
+        inner.addWidget(Icon(ICONS.get(outcome, "dot"), 20, str(tone_of(outcome)) if outcome else "line"))
         inner.addWidget(self._title, 1)
         inner.addWidget(self._word)
         inner.addWidget(self._chevron)
@@ -130,11 +130,14 @@ class GroupRow(QFrame):
 
     def reword(self) -> None:
         """Fill in the words of the language in force."""
-        title, word = tr.label(self.name), tr.label(str(self.group["outcome"]))
+        outcome = str(self.group["outcome"])
+        title, word = tr.label(self.name), tr.label(outcome) if outcome else "–"
         self._title.setText(title)
         self._word.setText(word)
         self.button.setAccessibleName(f"{title}: {word}")
         clear(self._lines)
+        self.button.setEnabled(bool(outcome))
+        self._chevron.setVisible(bool(outcome))
         for check in self.group.get("checks", ()):
             self._add_check(check)
 
@@ -167,6 +170,15 @@ class GroupRow(QFrame):
         return holder
 
 
+PENDING: tuple[Mapping[str, Any], ...] = tuple(
+    {"name": name, "outcome": "", "checks": ()}
+    for name in (
+        *("optical", "chip_access", "chip_authenticity", "security_object"),
+        *("issuer_certificates", "integrity", "issuing_state", "combined"),
+    )
+)
+
+
 class VerdictTree(QScrollArea):
     """All groups in TR-03135 order; arrows move, Space opens."""
 
@@ -187,7 +199,8 @@ class VerdictTree(QScrollArea):
         self._shown: Sequence[Mapping[str, Any]] = ()
 
     def show_groups(self, groups: Sequence[Mapping[str, Any]]) -> None:
-        """Show a report's groups; the same groups again keep what is open."""
+        """Show a report's groups, or the empty rows of one; the same groups again keep what is open."""
+        groups = groups or PENDING
         if groups == self._shown:
             return
         self._shown = groups
