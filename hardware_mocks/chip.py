@@ -113,7 +113,7 @@ class Card:
             return SW.NO_PRECISE_DIAGNOSIS.to_bytes(2, "big")
         self._files.torn = torn
         try:
-            answer = self._dispatch(decode_command(apdu))
+            answer = self._dispatch(self._decode(apdu))
             self._files.commit_randomness()
         except Refusal as refusal:
             answer = refusal.sw.to_bytes(2, "big")
@@ -129,6 +129,13 @@ class Card:
     def _set_channel(self, channel: SecureChannel | None) -> None:
         self._channel = channel
         self._files.authenticated = channel is not None
+
+    def _decode(self, apdu: bytes) -> ChipCommand:
+        try:
+            return decode_command(apdu)
+        except Refusal:
+            self._set_channel(None)  # what is no command is not a protected one either
+            raise
 
     def _dispatch(self, command: ChipCommand) -> bytes:
         if command.ins != EXTERNAL_AUTHENTICATE:

@@ -169,7 +169,8 @@ class PcscStack:
 
     def _await_presence(self, slot: str, present: bool) -> None:
         def reached() -> bool:
-            return self.card_present(slot) is present
+            state = reader_states(self._daemon).get(self.readers[slot])
+            return state is not None and state.settled and state.present is present
 
         if not _await(reached):
             raise StackError(f"pcscd has not seen the card {'arrive' if present else 'leave'}: {slot}")

@@ -20,11 +20,20 @@ TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class ReaderState:
-    """One reader slot as pcscd sees it; events counts insertions and removals."""
+    """One reader slot as pcscd sees it; events counts the insertions and removals its poll has noticed."""
 
     name: str
     present: bool
     events: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether the poll has noticed what the state says.
+
+        After a card is lost in mid-command the state says "absent" at once, but until the poll has noticed
+        it too (an even count, as readers start empty) the next insertion would be missed for good.
+        """
+        return self.present is bool(self.events % 2)
 
 
 def reader_states(daemon: Path) -> dict[str, ReaderState]:

@@ -209,12 +209,16 @@ class OutboxMessage:
 
 @dataclass(frozen=True)
 class QueueState:
-    """How the outbox stands. `oldest` is the creation time of the oldest waiting message."""
+    """How the outbox stands: messages, and in `cases` the travellers whose messages still wait.
+
+    `oldest` is the creation time of the oldest waiting message.
+    """
 
     waiting: int
     sent: int
     refused: int
     oldest: datetime | None = None
+    cases: int = 0
 
 
 @dataclass(frozen=True)
@@ -325,6 +329,10 @@ class Registry(Protocol):
         """Known stays of that document; REGISTRY_UNREACHABLE when nobody answers in time."""
         ...
 
+    def submit(self, message: OutboxMessage, now: datetime) -> object:
+        """Send one message now, past the outbox; for rehearsals that prepare the registry."""
+        ...
+
     def deliver(self, store: Store, now: datetime, limit: int = 50) -> DeliveryReport:
         """Send what is due, oldest first; never raises for network trouble."""
         ...
@@ -381,6 +389,7 @@ class RehearsalTraveller:
     """One invented traveller of a scenario and what the guard does with them."""
 
     name: str  # shown to the tester only
+    document_key: str
     declaration: Declaration
     decision: str  # "grant" or "refuse": what the guard presses when the desk allows it
     expected_end: str  # "CARD_ACTIVE" or "REFUSED"

@@ -1,12 +1,13 @@
 """`shekara registry …`: create, serve, give out tokens, list. Also runs as `python -m registry.commands`."""
 
 import argparse
-import ctypes
 import json
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,6 @@ from registry.errors import RegistryError, RegistryErrorCode
 from registry.services import Registry
 from registry.storage import Database
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 BACKLOG = 64
 
 
@@ -61,7 +61,7 @@ class RegistryCommand:
             type=int,
             const=0,
             metavar="PID",
-            help="stop when the thread that started this process ends; with PID refuse another parent",
+            help="stop when the process that started this one ends; with PID refuse another parent",
         )
         token.add_argument("--station", required=True)
         token.add_argument("--out", type=Path, help="file for the token (default: token in the directory)")
@@ -117,10 +117,8 @@ def _list(args: argparse.Namespace, directory: Path, out: Output) -> int:
         overview = Registry(database, loaded.world, _now).overview(max(1, args.limit))
     finally:
         database.close()
-    counts = overview["counts"]
-    out.say(
-        f"{loaded.world} registry: {counts.get('enrolment', 0)} arrivals, {counts.get('ACTIVE', 0)} cards"
-    )
+    arrivals, cards = (overview["counts"].get(name, 0) for name in ("enrolment", "ACTIVE"))
+    out.say(f"{loaded.world} registry: {arrivals} arrivals, {cards} active cards")
     for row in overview["arrivals"]:
         line = (row["decided_at"][:19], row["station"], row["nationality"], row["outcome"])
         out.say("  ".join((*line, row["number"] or "-", row["state"] or "-")))
@@ -154,6 +152,7 @@ def _run(app: Any, listener: socket.socket) -> None:
     settings = uvicorn.Config(
         app,
         log_level="warning",
+        ws="none",
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -180,13 +179,23 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _die_with_parent(parent: int) -> None:
-    """Be stopped by the kernel when the thread that started us ends (Linux prctl(2)).
+    """Stop when the process that started us has ended, however it ended (Linux pidfd).
 
     A parent that was gone before this call is only noticed when its id is given.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if parent and os.getppid() != parent:
+    ours = os.getppid()
+    if parent and ours != parent:
         raise RegistryError(RegistryErrorCode.REGISTRY_NOT_CREATED, "the parent is gone already")
+    try:
+        watched = os.pidfd_open(ours)
+    except OSError:
+        raise RegistryError(RegistryErrorCode.REGISTRY_NOT_CREATED, "the parent is gone already") from None
+    threading.Thread(target=_wait_for_end, args=(watched,), name="parent", daemon=True).start()
+
+
+def _wait_for_end(watched: int) -> None:
+    select.select([watched], [], [])
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _write(path: Path, text: str) -> None:

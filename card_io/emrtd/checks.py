@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from card_io.emrtd.access import BAC, PLAIN
 from card_io.emrtd.authentication import AuthenticationResult
@@ -94,7 +95,13 @@ class ReportReason(StrEnum):
     """The printed MRZ is not the one in the chip; the detail names the field."""
 
 
-def check(name: str, outcome: Outcome, reason: StrEnum, detail: str = "", **evidence: str) -> Check:
+def check(
+    name: str,
+    outcome: Outcome,
+    reason: StrEnum,
+    detail: str = "",
+    evidence: Mapping[str, str] = MappingProxyType({}),
+) -> Check:
     """A check with one finding."""
     return Check(name, outcome, (Finding(reason, detail),), evidence)
 
@@ -147,9 +154,9 @@ def access_protocol(read: ReadResult | None, signed: Collection[int]) -> Check:
         return _not_opened(read)
     evidence = {"protocol": access.protocol, "parameters": access.parameters}
     if access.protocol == PLAIN:
-        return check(ACCESS_PROTOCOL, Outcome.NOT_SUPPORTED, ReportReason.ACCESS_PLAIN, "", **evidence)
+        return check(ACCESS_PROTOCOL, Outcome.NOT_SUPPORTED, ReportReason.ACCESS_PLAIN, "", evidence)
     if access.protocol == BAC and not access.fallback and 14 in signed and _promises_pace(read):
-        return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, ReportReason.PACE_DOWNGRADE, "", **evidence)
+        return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, ReportReason.PACE_DOWNGRADE, "", evidence)
     why = access.pace_problem or ""
     notes = (Finding(ReportReason.PACE_FALLBACK_BAC, why),) if access.fallback else ()
     return Check(ACCESS_PROTOCOL, Outcome.SUCCESSFUL, notes, evidence)
@@ -161,9 +168,9 @@ def reading(read: ReadResult | None) -> Check:
         return check(READING, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
     evidence = {name: str(len(data)) for name, data in read.files.items()}
     if read.aborted:
-        return check(READING, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read), **evidence)
+        return check(READING, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read), evidence)
     if read.problem is not None:
-        return check(READING, Outcome.UNDETERMINED, ReportReason.READ_INCOMPLETE, _code(read), **evidence)
+        return check(READING, Outcome.UNDETERMINED, ReportReason.READ_INCOMPLETE, _code(read), evidence)
     notes = tuple(
         Finding(ReportReason.READ_INCOMPLETE, f"{name}: {problem}")
         for name, problem in read.file_problems.items()
@@ -182,11 +189,11 @@ def active_authentication(read: ReadResult | None, signed: Collection[int], *, t
         return _no_proof(read)
     evidence = {"protocol": result.protocol} | ({"detail": result.detail} if result.detail else {})
     if result.outcome is Outcome.FAILED:
-        return check(name, Outcome.FAILED, ReportReason.CHIP_AUTHENTICATION_FAILED, "", **evidence)
+        return check(name, Outcome.FAILED, ReportReason.CHIP_AUTHENTICATION_FAILED, "", evidence)
     if result.outcome is not Outcome.SUCCESSFUL:
-        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_AUTHENTICATION_OPEN, "", **evidence)
+        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_AUTHENTICATION_OPEN, "", evidence)
     if not (trusted and key_is_signed(read, signed)):
-        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_KEY_NOT_SIGNED, "DG15", **evidence)
+        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_KEY_NOT_SIGNED, "DG15", evidence)
     return Check(name, Outcome.SUCCESSFUL, (), _proof(evidence, result))
 
 

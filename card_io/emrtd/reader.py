@@ -181,24 +181,33 @@ class _Reading:
         card_access = self.files.get("EF.CardAccess")
         self.link, self.access = open_access(self._plain, self._key, card_access, self.random)
 
-    def reopen(self, error: SecureMessagingError) -> None:
-        """Open access again after the session broke (a few times), with smaller blocks if the chip asked."""
+    def reopen(self, error: SecureMessagingError) -> bool:
+        """Open access again after the session broke (a few times); whether the chip wants smaller blocks."""
         self._reopenings += 1
         if self._reopenings > MAX_REOPENINGS:
             raise error
-        if isinstance(error, BrokenSession):
-            self._block.shrink(error.sw, self._block.size)
+        smaller = isinstance(error, BrokenSession) and self._block.shrink(error.sw, self._block.size)
         self._plain.send(Command(0x00, Ins.SELECT, 0x00, 0x0C, MASTER_FILE.to_bytes(2, "big")))
         self.open()
+        return smaller
 
     def read(self, name: str) -> bool:
         """Read one file into `files`; False and a file problem if it cannot be had."""
-        try:
-            self.files[name] = self._fetch(name)
-        except _ONE_FILE as error:
-            self.file_problems[name] = error.code
-            return False
-        return True
+        retried = False
+        while True:
+            try:
+                self.files[name] = self._fetch(name)
+            except _ONE_FILE as error:
+                self.file_problems[name] = error.code
+                return False
+            except SecureMessagingError as error:
+                smaller = self.reopen(error)
+                if retried and not smaller:
+                    self.file_problems[name] = error.code
+                    return False
+                retried = True
+            else:
+                return True
 
     def read_groups(self, numbers: Iterable[int]) -> bool:
         """Read those of the groups that were asked for and are listed; whether there was any."""
@@ -220,13 +229,10 @@ class _Reading:
         )
 
     def _fetch(self, name: str) -> bytes:
-        while True:
-            try:
-                return read_file(
-                    self.link, FILES[name], self._block, lambda done, total: self._tell(name, done, total)
-                )
-            except SecureMessagingError as error:
-                self.reopen(error)
+        def advance(done: int, total: int) -> None:
+            self._tell(name, done, total)
+
+        return read_file(self.link, FILES[name], self._block, advance)
 
     def _tell(self, name: str, done: int, total: int) -> None:
         if self._cancel.is_set():

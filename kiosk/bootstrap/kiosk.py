@@ -228,7 +228,14 @@ def _open_ports(
 
 def _station(home: Home, settings: Settings) -> Station:
     named = settings.station
-    return Station(named.id, named.name, named.prefix, home.lab, named.authority)
+    return Station(
+        named.id,
+        named.name,
+        named.prefix,
+        home.lab,
+        named.authority,
+        utc_offset_hours=named.utc_offset_hours,
+    )
 
 
 def _registry(settings: Settings, process: RegistryProcess | None, random: RandomBytes) -> Registry:

@@ -1,5 +1,7 @@
 """The embedded registry of a lab home: the real service, in a process of its own, on loopback."""
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ class RegistryProcess:
 
     def __init__(self, directory: Path, station: str) -> None:
         self._directory = directory
-        self.token_file = directory / "tokens" / station
+        self.token_file = directory / "token"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._station = station
@@ -30,7 +32,7 @@ class RegistryProcess:
                 [
                     sys.executable, "-m", "registry.commands", "serve",
                     "--dir", str(self._directory), "--world", "lab", "--port", "0",
-                    "--station", self._station, "--ready-file", str(ready), "--with-parent",
+                    "--station", self._station, "--ready-file", str(ready), "--with-parent", str(os.getpid()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -41,8 +43,8 @@ class RegistryProcess:
     def _await(self, ready: Path) -> str:
         pause = threading.Event()
         for _ in range(int(START_TIMEOUT / 0.05)):
-            if ready.exists() and (url := ready.read_text().strip()):
-                return url
+            if ready.exists():
+                return str(json.loads(ready.read_text())["url"])
             if self._process is not None and self._process.poll() is not None:
                 break
             pause.wait(0.05)

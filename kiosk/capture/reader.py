@@ -18,7 +18,7 @@ PITCH_MM = 2.54  # Doc 9303-3 4.4
 PAGE_PIXELS_PER_MM = 8
 TURNS = (180.0, 22.0, -22.0)  # degrees tried, one per frame, to tell a turned page from no page
 MAYBE_TURNED = (Hint.NO_DOCUMENT, Hint.GLARE, Hint.HOLD_STILL)
-PORTRAIT_MARGINS = (0.45, 0.55, 0.45, 0.45)  # left, top, right, bottom around a face, in face sizes
+PORTRAIT_MARGINS = (0.2, 0.45, 0.2, 0.4)  # left, top, right, bottom around a face, in face sizes
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
+from kiosk.ports import QueueState
+
 
 class Output:
     """Lines for people on standard output; with `--json` one object there and the lines on stderr."""
@@ -38,3 +40,13 @@ class Command(Protocol):
     def run(self, args: argparse.Namespace, out: Output) -> int:
         """Exit status. Errors are raised with their codes; the host prints them."""
         ...
+
+
+def queue_facts(queue: QueueState) -> dict[str, int]:
+    """The outbox in numbers: travellers whose messages wait, and messages by state."""
+    return {
+        "cases_waiting": queue.cases,
+        "waiting": queue.waiting,
+        "sent": queue.sent,
+        "refused": queue.refused,
+    }

@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.bootstrap.home import create_lab_home
 from kiosk.bootstrap.kiosk import Kiosk, open_kiosk
 from kiosk.bootstrap.rehearsal import scenario_basis
-from kiosk.cli.command import Output
+from kiosk.cli.command import Output, queue_facts
 from kiosk.cli.evidence import write_evidence
 from kiosk.cli.rehearse import Outcome, Rehearsal
 from kiosk.domain.roles import Role
@@ -70,14 +70,17 @@ class DemoCommand:
         report = kiosk.deliver()
         queue = kiosk.store.queue()
         summary = _summary(name, kiosk, outcomes)
-        summary["queue"] = {"waiting": queue.waiting, "sent": queue.sent, "refused": queue.refused}
+        summary["queue"] = queue_facts(queue)
         summary["delivery_problem"] = report.problem
         fault = kiosk.store.check_audit()
         summary["audit_whole"] = fault is None
         write_evidence(kiosk, outcomes, target, summary)
         for line in table(outcomes):
             out.say(line)
-        out.say(f"queue: {queue.waiting} waiting, {queue.sent} sent, {queue.refused} refused")
+        out.say(
+            f"queue: {queue.cases} case(s) waiting with {queue.waiting} messages, {queue.sent} sent, "
+            f"{queue.refused} refused"
+        )
         out.say(f"files in {target}")
         out.result(summary)
         good = all(outcome.as_expected for outcome in outcomes) and fault is None and queue.refused == 0

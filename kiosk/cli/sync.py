@@ -3,7 +3,7 @@
 import argparse
 
 from kiosk.bootstrap.kiosk import open_kiosk
-from kiosk.cli.command import Output
+from kiosk.cli.command import Output, queue_facts
 from kiosk.cli.stored import opened_store
 
 
@@ -22,7 +22,7 @@ class SyncCommand:
         if args.action == "queue":
             with opened_store(args.home) as store:
                 queue = store.queue()
-            facts = {"waiting": queue.waiting, "sent": queue.sent, "refused": queue.refused}
+            facts = queue_facts(queue)
             out.result(facts)
             out.say(" ".join(f"{name}={value}" for name, value in facts.items()))
             return 0

@@ -64,7 +64,11 @@ def queue(connection: Connection) -> QueueState:
     rows = connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))
     counts = {row.state: row[1] for row in rows}
     oldest = connection.execute(select(func.min(outbox.c.created_at)).where(outbox.c.state == NEW)).scalar()
+    cases = connection.execute(
+        select(func.count(func.distinct(outbox.c.case_id))).where(outbox.c.state == NEW)
+    ).scalar_one()
     return QueueState(
+        cases=cases,
         waiting=counts.get(NEW, 0),
         sent=counts.get(SENT, 0),
         refused=counts.get(REFUSED, 0),

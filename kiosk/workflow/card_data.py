@@ -20,7 +20,7 @@ def describe(case: Case, station: Station, number: str, can: str, now: datetime)
     document, entitlement = case.document, case.entitlement
     if document is None or entitlement is None or entitlement.until is None:
         raise KioskError(ErrorCode.EVENT_REFUSED, "only a granted case has a card")
-    today = now.date()
+    today = station.local(now).date()
     card = CardDescription(
         number=number,
         document_code=station.document_code,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 
 from card_io.perso.profile import Profile
 from crypto.signer import Signer
@@ -36,6 +37,11 @@ class Station:
     authority: str
     issuing_state: str = "KAZ"
     document_code: str = "AR"
+    utc_offset_hours: int = 5
+
+    def local(self, now: datetime) -> datetime:
+        """The same moment in the post's own time: its date is the day that stays and expiries count in."""
+        return now.astimezone(timezone(timedelta(hours=self.utc_offset_hours)))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from threading import Event as CancelEvent
 from typing import Any
 
@@ -53,7 +53,7 @@ class Inspecting:
             mrz = read_mrz(scan.lines)
             page = PageReading(
                 mrz_lines=scan.lines,
-                confidence=round(scan.confidence, 3),
+                confidence=_cautious(scan.confidence),
                 doubtful=scan.doubtful,
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
@@ -106,8 +106,11 @@ class Inspecting:
         self._desk.store.put_image(image_id, image, kind, self._log.case.id)
         return image_id
 
+    def _local_now(self) -> datetime:
+        return self._desk.station.local(self._desk.clock.now())
+
     def _today(self) -> date:
-        return self._desk.clock.now().date()
+        return self._local_now().date()
 
     def _document(self, mrz: Mrz, national_name: str = "") -> TravelDocument:
         today = self._today()
@@ -141,7 +144,7 @@ class Inspecting:
             mrz = read_mrz(page.mrz_lines)
             result = self._read(mrz, cancel, timeout)
             self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
-            report = inspect(result, store=self._desk.trust, now=self._desk.clock.now(), optical=mrz)
+            report = inspect(result, store=self._desk.trust, now=self._local_now(), optical=mrz)
             return self._log.accept(
                 self._event(
                     ev.DocumentInspected,
@@ -264,6 +267,11 @@ class Inspecting:
 
     def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
         return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
+
+
+def _cautious(confidence: float) -> float:
+    """In steps of 0.05 and never above 0.95: a reading is never certain by itself."""
+    return min(int(confidence * 20) / 20, 0.95)
 
 
 def _ordered(stays: set[Stay]) -> tuple[Stay, ...]:

@@ -168,9 +168,8 @@ class Issuing:
             result = read_document(link, key, random=self._desk.random)
         if result.problem is not None:
             raise result.problem
-        report = inspect(
-            result, store=self._desk.trust, now=self._desk.clock.now(), optical=expected, profile=OWN_CARD
-        )
+        now = self._desk.station.local(self._desk.clock.now())
+        report = inspect(result, store=self._desk.trust, now=now, optical=expected, profile=OWN_CARD)
         self._report = report.to_json()
         overall = report.overall.value
         if overall == "successful" and not report.chip_is_genuine:
