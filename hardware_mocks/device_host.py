@@ -117,7 +117,7 @@ class Devices:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": search},
+                env={**os.environ, "PYTHONPATH": search, "MALLOC_ARENA_MAX": "2"},
                 start_new_session=True,
             )
         self.camera = ""

@@ -318,6 +318,20 @@ def _scarf(face: Face) -> None:
     c.clip(None)
     c.fill(ring, tone, 1.0, 1.0)
     c.clip(ring, 2)
+    _folds(face, rng)
+    c.line([*opening, opening[0]], mix(tone, (0, 0, 0), 0.45), 10, 0.7, 4)
+    for x, y in opening[::5]:
+        out = (face.cx + (x - face.cx) * 1.07, 540 + (y - 540) * 1.07)
+        c.fill(ellipse(*out, 5, 5), mix(tone, (255, 250, 236), 0.6), 0.7, 1)
+    c.shade(
+        [face.at(0.75, 200), face.at(1.3, 300), face.at(1.3, 1000), face.at(0.95, 900)], (0.74,) * 3, 0.7, 30
+    )
+    c.clip(None)
+
+
+def _folds(face: Face, rng: random.Random) -> None:
+    """Cloth falling over the shoulders and drawn round the head."""
+    c = face.canvas
     for k in range(26):
         side = -1 if k % 2 else 1
         x, drift = rng.uniform(0.1, 1.3), rng.uniform(-0.2, 0.2)
@@ -338,14 +352,6 @@ def _scarf(face: Face) -> None:
             face.at(1.1 - 0.02 * k, 520),
         ]
         c.shade(_ribbon(smooth(arc, closed=False), 8), ((0.82, 1.14)[k % 2],) * 3, 0.4, 6)
-    c.line([*opening, opening[0]], mix(tone, (0, 0, 0), 0.45), 10, 0.7, 4)
-    for x, y in opening[::5]:
-        out = (face.cx + (x - face.cx) * 1.07, 540 + (y - 540) * 1.07)
-        c.fill(ellipse(*out, 5, 5), mix(tone, (255, 250, 236), 0.6), 0.7, 1)
-    c.shade(
-        [face.at(0.75, 200), face.at(1.3, 300), face.at(1.3, 1000), face.at(0.95, 900)], (0.74,) * 3, 0.7, 30
-    )
-    c.clip(None)
 
 
 def _ring(outer: list[Point], hole: list[Point]) -> list[Point]:

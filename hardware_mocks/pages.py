@@ -227,7 +227,7 @@ def _fields(draw: ImageDraw.ImageDraw, text: PageText, design: dict[str, Any]) -
         [(45, "Surname", text.surname, 72)],
         [(45, "Given names", text.given_names, 72)],
         [(45, "Name in national characters", text.national_name, 58)],
-        [(45, "Nationality", _nationality(design), 40), (86, "Personal No.", text.personal_number, 33)],
+        [(45, "Nationality", _nationality(design), 38.5), (86, "Personal No.", text.personal_number, 33)],
         [(45, "Date of birth", text.birth, 24), (71, "Sex", text.sex, 6),
          (79, "Place of birth", text.birth_place, 25)],
         [(45, "Date of issue", text.issued, 24), (71, "Authority", text.authority, 33)],
@@ -257,11 +257,11 @@ def _nationality(design: dict[str, Any]) -> str:
 def _signature(draw: ImageDraw.ImageDraw, text: PageText) -> None:
     """A scribble of the holder's own."""
     rng = random.Random(f"signature/{text.number}/{text.surname}")
-    x, y = 73.0, 62.2
+    x, y = 73.0, 62.8
     points: list[Point] = [(_px(x), _px(y + 0.6))]
     for k in range(rng.randint(13, 17)):
         x += rng.uniform(0.7, 2.3)
-        swing = rng.uniform(1.0, 2.6) * (1.4 if k < 2 else 0.75)
+        swing = rng.uniform(0.9, 2.2) * (1.3 if k < 2 else 0.75)
         points.append((_px(x - rng.uniform(0, 1.2)), _px(y - (swing if k % 2 == 0 else -swing * 0.35))))
     draw.line(smooth(points, closed=False, samples=14), fill=(34, 44, 96), width=6, joint="curve")
 
