@@ -107,6 +107,7 @@ class Traveller:
         """The traveller as the kiosk's port describes one."""
         return RehearsalTraveller(
             name=f"{self.person.given_names} {self.person.surname} ({self.title})",
+            document_key=f"{self.passport.state}-{self.passport.number}",
             declaration=self.declaration,
             decision=self.decision,
             expected_end=self.expect.end,

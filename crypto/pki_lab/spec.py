@@ -15,7 +15,7 @@ CrlState = Literal["fresh", "stale", "none"]
 STANDARD_COUNTRIES = ("KZ", "UZ", "KG", "TJ", "RU", "CN", "UT")
 _NIST, _BRAINPOOL = ("secp384r1", "secp256r1"), ("brainpoolP384r1", "brainpoolP256r1")
 # The host country signs migrant cards (AR) and residence documents beside passports
-_HOST, _HOST_TYPES, _PASSPORT_TYPES = "KZ", ("AR", "ID", "P"), ("ID", "P", "PP")
+_HOST, _HOST_TYPES, _PASSPORT_TYPES = "KZ", ("AR", "ID", "P"), ("ID", "P", "PP", "PO", "PD")
 _Spec = TypeVar("_Spec", "AuthoritySpec", "SignerSpec")
 
 

@@ -53,7 +53,7 @@ class Inspecting:
             mrz = read_mrz(scan.lines)
             page = PageReading(
                 mrz_lines=scan.lines,
-                confidence=round(scan.confidence, 3),
+                confidence=_cautious(scan.confidence),
                 doubtful=scan.doubtful,
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
@@ -267,6 +267,11 @@ class Inspecting:
 
     def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
         return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
+
+
+def _cautious(confidence: float) -> float:
+    """In steps of 0.05 and never above 0.95: a reading is never certain by itself."""
+    return min(int(confidence * 20) / 20, 0.95)
 
 
 def _ordered(stays: set[Stay]) -> tuple[Stay, ...]:
