@@ -116,7 +116,7 @@ QTableView { background: $surface; border: none; gridline-color: $line; selectio
 QTableView:focus { border: 2px solid $ring; }
 QTableView::item { padding: 0 12px; border-bottom: 1px solid $line; }
 QHeaderView::section { background: $surface; color: $muted; border: none; border-bottom: 1px solid $strong_line;
-  padding: 8px 12px; font-size: 10pt; font-weight: 600; }
+  padding: 8px 15px; font-size: 10pt; font-weight: 600; }
 QListWidget { background: $surface; border: 2px solid transparent; outline: none; }
 QListWidget:focus { border-color: $ring; }
 QListWidget::item { border-bottom: 1px solid $line; min-height: 60px; padding: 0; }

@@ -1,7 +1,7 @@
 """The main window: frame, pages, ribbon, clock; it wires the models to the pages and owns no logic."""
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from kiosk.errors import Problem
@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         model.changed.connect(self._show_times)
         model.ticked.connect(self._show_times)
         self.inspect_page.cards_wanted.connect(self._to_cards)
+        self.cards_page.next_wanted.connect(self._after_card)
         self.cases_page.resume_wanted.connect(self.resume)
         desk.hands_failed.connect(self._hands_failed)
         desk.hands_changed.connect(self._show_ribbon)
@@ -131,6 +132,11 @@ class MainWindow(QMainWindow):
     def _to_cards(self, case_id: str) -> None:
         self.go("cards")
         self.issuing.select(case_id)
+
+    def _after_card(self) -> None:
+        """The card is handed over: back to an empty desk."""
+        self.inspection.park()
+        self.go("inspect")
 
     # -- the tester's hands -------------------------------------------------------------------------
 
@@ -180,6 +186,10 @@ class MainWindow(QMainWindow):
             self.go("inspect")
         else:
             super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.inspect_page.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._clock.stop()

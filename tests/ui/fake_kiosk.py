@@ -315,7 +315,7 @@ class FakeStore:
         return {BlankState.LOADED: 47, BlankState.ISSUED: 3, BlankState.SPOILED: 1}
 
     def queue(self) -> QueueState:
-        return QueueState(waiting=3, sent=12, refused=0)
+        return QueueState(waiting=9, sent=12, refused=0, cases=3)
 
     def audit_entries(self) -> tuple[AuditEntry, ...]:
         return tuple(

@@ -4,7 +4,7 @@ from datetime import date
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QSizePolicy, QWidget
 
 from kiosk.domain.cases import Case, DecisionOutcome
 from kiosk.domain.documents import Sex, TravelDocument
@@ -166,12 +166,10 @@ class PersonColumn(QFrame):
         body.addWidget(self.pill)
         self.problem = ProblemPanel()
         body.addWidget(self.problem)
-        self.to_open = label("caption")
-        self.to_open.setProperty("tone", "doubt")
-        body.addWidget(self.to_open)
         self.tree = VerdictTree()
         body.addWidget(self.tree, 1)
         self.tree.group_opened.connect(model.open_group)
+        self._unopened: tuple[str, ...] = ()
 
     def _make_fields(self) -> QGridLayout:
         grid = QGridLayout()
@@ -180,11 +178,14 @@ class PersonColumn(QFrame):
         grid.setVerticalSpacing(HALF)
         places = {"birth": (0, 0, 2), "sex": (1, 0, 1), "citizenship": (1, 1, 1)}
         places |= {"number": (2, 0, 1), "expiry": (2, 1, 1)}
-        self.values: dict[str, QLabel] = {}
+        self.values: dict[str, FitLabel] = {}
+        self._captions: dict[str, FitLabel] = {}
         for name, (line, start, span) in places.items():
             cell = column(gap=0)
-            cell.addWidget(label("fieldcaption", key=f"person.{name}"))
-            self.values[name] = label("strong")
+            caption = FitLabel(9, 8, color="muted")
+            self._captions[name] = caption
+            self.values[name] = FitLabel(11, 9, bold=True)
+            cell.addWidget(caption)
             cell.addWidget(self.values[name])
             grid.addLayout(cell, line, start, 1, span)
         grid.setColumnStretch(0, 1)
@@ -218,23 +219,27 @@ class PersonColumn(QFrame):
         self.tree.show_groups(model.groups)
         code = model.problem.code if model.problem and model.problem_in == Phase.CHIP else ""
         self.problem.show_code(code)
-        count = len(model.unopened())
-        self.to_open.setVisible(bool(count))
-        self.to_open.setText(f"{tr('verdict.to_open', n=count)} · F6")
+        unopened = model.unopened()
+        if unopened and unopened != self._unopened:
+            self.tree.reveal(unopened[0])
+        self._unopened = unopened
 
     def _show_verdict(self) -> None:
         case = self._model.case
         if case is not None and case.inspection is not None:
             overall = case.inspection.overall
-            self.pill.show_outcome(overall, tr.label(overall))
+            count = len(self._model.unopened())
+            note = f"{tr('verdict.to_open', n=count)} · F6" if count else ""
+            self.pill.show_outcome(overall, tr.label(overall), note)
         elif self._model.phase in (Phase.SCAN, Phase.CHIP) and self._model.running:
             self.pill.show_outcome("", tr("verdict.pending"))
         else:
             self.pill.show_outcome("", tr("verdict.none"))
 
     def _show_fields(self, document: TravelDocument | None) -> None:
-        for value in self.values.values():
+        for name, value in self.values.items():
             value.setText("–")
+            self._captions[name].setText(tr(f"person.{name}"))
         if document is None:
             return
         self.values["birth"].setText(self._birth(document))
@@ -245,7 +250,7 @@ class PersonColumn(QFrame):
             self.values["expiry"].setText(tr.date(document.expiry))
             case = self._model.case
             expired = case is not None and document.expired_on(case.opened_at.date())
-            restyle(self.values["expiry"], "tone", "bad" if expired else "")
+            self.values["expiry"].set_color("bad_ink" if expired else "text")
 
     def _birth(self, document: TravelDocument) -> str:
         case = self._model.case
@@ -278,7 +283,8 @@ class DecisionColumn(QFrame):
         upper.addWidget(self.problem)
         upper.addSpacing(HALF)
         upper.addWidget(divider(vertical=False))
-        upper.addWidget(label("section", key="declaration.title"))
+        self.form_title = label("section", key="declaration.title")
+        upper.addWidget(self.form_title)
         self.form = DeclarationForm()
         upper.addWidget(self.form)
         upper.addStretch(1)
@@ -322,7 +328,9 @@ class DecisionColumn(QFrame):
         self._fill_form(case)
         code = model.problem.code if model.problem and model.problem_in in (Phase.STAY, Phase.DECIDE) else ""
         self.problem.show_code(code)
-        self.form.setEnabled(model.phase is not Phase.ENDED and case is not None)
+        for part in (self.form, self.form_title):
+            part.setVisible(model.phase is not Phase.ENDED)
+        self.form.setEnabled(case is not None)
         if model.phase is Phase.ENDED and case is not None:
             self._show_result(case)
         elif not self.decision.asking:

@@ -281,7 +281,7 @@ class AuditPage(RecordPage):
     @staticmethod
     def _line(entry: AuditEntry) -> tuple[str, ...]:
         moment = f"{tr.moment(entry.at)}:{entry.at:%S}"
-        return (str(entry.sequence), moment, entry.actor, entry.action, entry.case_id[:12], entry.hash[:12])
+        return (str(entry.sequence), moment, entry.actor, tr.code("event", entry.action), entry.case_id[:12], entry.hash[:12])
 
 
 class StationPage(RecordPage):

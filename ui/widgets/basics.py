@@ -216,7 +216,10 @@ class ActionButton(Button):
         return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, TARGET + 4)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(TARGET * 2, TARGET + 4)
+        metrics = QFontMetrics(self.word.font())
+        around = self.layout().sizeHint().width() - self.word.sizeHint().width()
+        longest = max((metrics.horizontalAdvance(part) for part in self.word.text().split()), default=0)
+        return QSize(longest + around + 8, TARGET + 4)
 
 
 class Dot(QWidget):

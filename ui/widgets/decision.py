@@ -106,6 +106,7 @@ class DecisionPanel(QWidget):
         body = column(gap=GAP)
         holder.setLayout(body)
         self.obstacle = label("strong", wrap=True)
+        self.obstacle.setMinimumHeight(22)
         body.addWidget(self.obstacle)
         second = row()
         self.refer = ActionButton("action.refer", cap="F4")
@@ -163,7 +164,6 @@ class DecisionPanel(QWidget):
         self.grant.setEnabled(grant)
         self.obstacle.setText(obstacle)
         restyle(self.obstacle, "tone", tone)
-        self.obstacle.setVisible(bool(obstacle))
 
     def set_refuse_reasons(self, codes: Sequence[str]) -> None:
         """Reasons the inspection found come first."""

@@ -130,7 +130,7 @@ class TopBar(QFrame):
 
     def _show_registry(self) -> None:
         state = self._state
-        waiting = state.queue.waiting if state.queue else 0
+        waiting = state.queue.cases if state.queue else 0
         if state.online is None:
             self.registry.show_state(Tone.NEUTRAL, tr("state.unknown"))
         elif state.refused:
