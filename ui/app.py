@@ -15,7 +15,7 @@ from kiosk.bootstrap.rehearsal import scenario_basis
 from kiosk.domain.roles import Role
 from kiosk.errors import ErrorCode, KioskError, Problem
 from kiosk.lanes import Lane
-from ui.display import require_display
+from ui.display import require_display, require_sound_qt
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -65,10 +65,9 @@ class RunCommand:
         if args.screenshots is not None and not _has_display():
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
         require_display()
+        require_sound_qt()
         language = getattr(args, "language", None) or ""
-        wishes = Wishes(
-            args.home, args.scenario, args.in_process, language, args.theme, args.screenshots
-        )
+        wishes = Wishes(args.home, args.scenario, args.in_process, language, args.theme, args.screenshots)
         return App(wishes, out.say).run()
 
 
@@ -84,9 +83,7 @@ def open_desk(wishes: Wishes, say: Callable[[str], None]) -> Kiosk:
     """Open the home, making a lab home where there is none. Blocks; raises HOME_*, device errors…"""
     if not (wishes.home / "home.toml").exists():
         basis = scenario_basis(wishes.scenario)
-        create_lab_home(
-            wishes.home, random=secrets.token_bytes, seed=basis.seed, now=basis.start, say=say
-        )
+        create_lab_home(wishes.home, random=secrets.token_bytes, seed=basis.seed, now=basis.start, say=say)
     return open_kiosk(wishes.home, scenario=wishes.scenario, in_process=wishes.in_process, say=say)
 
 

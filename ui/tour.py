@@ -8,7 +8,7 @@ from PySide6.QtCore import QTimer
 from ui.models.inspection import Phase
 from ui.window import MainWindow
 
-POLL = 50  # ms between looks
+POLL = 20  # ms between looks
 PATIENCE = 90_000  # ms for one wait
 SETTLE = 300  # ms before a picture: the page has drawn itself
 
@@ -61,6 +61,13 @@ class Tour:
 
         return wait
 
+    def _half_written(self) -> bool:
+        cards = self.window.issuing
+        done = cards.progress.done if cards.progress else 0
+        total = cards.progress.total if cards.progress else 0
+        passed = cards.next_step in ("print_card", "check_card", "hand_over")
+        return passed or (cards.current == "personalise" and total > 0 and done * 2 > total)
+
     def _shoot(self, name: str) -> None:
         self.window.grab().save(str(self._folder / f"desk-{name}.png"))
 
@@ -81,7 +88,7 @@ class Tour:
     def _inspect(self) -> Iterator[Wait]:
         window, model = self.window, self.window.inspection
         rehearsal = window.desk.kiosk.desk
-        granted = [t for t in rehearsal.travellers if t.decision == "grant"] if rehearsal else []
+        granted = [t for t in rehearsal.travellers if t.expected_end == "CARD_ACTIVE"] if rehearsal else []
         if rehearsal is not None and granted:
             window.desk.traveller = list(rehearsal.travellers).index(granted[0]) - 1
         yield lambda: not window.desk.busy
@@ -112,7 +119,7 @@ class Tour:
         window.inspect_page.accept()
         yield lambda: cards.case is not None and not window.desk.busy
         cards.issue()
-        yield lambda: cards.current == "personalise" and cards.progress is not None and cards.progress.total > 0
+        yield self._half_written
         self._shoot("encode")
         yield lambda: cards.next_step == "hand_over" and not cards.running
         yield self._settled()

@@ -1,5 +1,7 @@
 """The main window: frame, pages, ribbon, clock; it wires the models to the pages and owns no logic."""
 
+from datetime import timedelta, timezone
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
@@ -19,6 +21,7 @@ from ui.widgets.frame import SECTIONS, Rail, Ribbon, TopBar
 from ui.widgets.steps import StepStrip
 
 WATCH_INTERVAL = 10_000  # ms
+CLOSING_PATIENCE = 3.0  # seconds a running call may take to notice that it was cancelled
 MINIMUM = (1280, 720)
 
 
@@ -33,6 +36,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Shekara")
         self.setMinimumSize(*MINIMUM)
         station = desk.kiosk.station
+        tr.zone = timezone(timedelta(hours=station.utc_offset_hours))
         self.top = TopBar(station.name, station.id, desk.operator, str(desk.role))
         self.ribbon = Ribbon(controls=desk.kiosk.desk is not None) if station.lab else None
         self.rail = Rail()
@@ -197,5 +201,6 @@ class MainWindow(QMainWindow):
         self.inspection.cancel()
         self.issuing.cancel()
         self.inspection.frames.close()
+        self.desk.settle(CLOSING_PATIENCE)
         self.desk.close()
         super().closeEvent(event)

@@ -132,7 +132,7 @@ class QueueColumn(QFrame):
         body.addWidget(label("strong", text=name, wrap=True))
         parts = [tr.code("country", case.document.nationality)] if case.document else []
         if case.decision:
-            parts.append(tr("card.waiting_since", time=f"{case.decision.at.astimezone():%H:%M}"))
+            parts.append(tr("card.waiting_since", time=f"{tr.local(case.decision.at):%H:%M}"))
         body.addWidget(label("caption", text=" · ".join(parts), wrap=True))
         if case.job:
             body.addWidget(label("caption", text=f"{tr('card.number')}: {case.job.card.number}"))

@@ -110,7 +110,8 @@ class DeclarationForm(QWidget):
 
     def fill(self, declaration: Declaration) -> None:
         """Show a declaration; a purpose outside our list is added to it."""
-        index = self.purpose.findData(declaration.purpose)
+        code = declaration.purpose.lower()
+        index = self.purpose.findData(code if code in PURPOSES else declaration.purpose)
         if index < 0:
             self.purpose.addItem(tr.label(declaration.purpose), declaration.purpose)
             index = self.purpose.count() - 1
@@ -155,5 +156,3 @@ class DeclarationForm(QWidget):
             order[position + 1].setFocus(Qt.FocusReason.TabFocusReason)
         else:
             self.finished.emit()
-
-

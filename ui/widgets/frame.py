@@ -103,13 +103,14 @@ class TopBar(QFrame):
         inner.addWidget(self._theme_icon)
         worded(button, "top.theme", slot="tipKey")
         button.clicked.connect(self.theme_wanted)
-        theme.changed.connect(
-            lambda: self._theme_icon.show_icon("sun" if theme.dark else "moon", "muted")
-        )
+        theme.changed.connect(self._show_theme)
         return button
 
+    def _show_theme(self) -> None:
+        self._theme_icon.show_icon("sun" if theme.dark else "moon", "muted")
+
     def show_clock(self, now: datetime) -> None:
-        self.clock.setText(f"{now.astimezone():%H:%M}")
+        self.clock.setText(f"{tr.local(now):%H:%M}")
 
     def show_state(self, state: DeskState) -> None:
         self._state = state
@@ -220,11 +221,14 @@ class RailButton(Button):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFixedSize(RAIL_WIDTH - 8, 72)
         self.toggled.connect(self._show_checked)
-        tr.changed.connect(lambda: self.setAccessibleName(tr(f"nav.{section}")))
-        self.setAccessibleName(tr(f"nav.{section}"))
+        tr.changed.connect(self._reword)
+        self._reword()
 
     def sizeHint(self) -> QSize:
         return QSize(RAIL_WIDTH - 8, 72)
+
+    def _reword(self) -> None:
+        self.setAccessibleName(tr(f"nav.{self.section}"))
 
     def _show_checked(self, checked: bool) -> None:
         self._icon.show_icon(self.section, "accent" if checked and not theme.dark else "text")

@@ -225,15 +225,17 @@ class VerdictTree(QScrollArea):
             if entry.name == name:
                 entry.button.setChecked(True)
                 entry.button.setFocus(Qt.FocusReason.TabFocusReason)
-                QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
-                return
+                self._bring(entry)
 
     def reveal(self, name: str) -> None:
         """Scroll to a group without opening it."""
         for entry in self.groups:
             if entry.name == name:
-                QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
-                return
+                self._bring(entry)
+
+    def _bring(self, entry: GroupRow) -> None:
+        """Into view, once the layout has settled."""
+        QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
 
     def reword(self) -> None:
         for entry in self.groups:
