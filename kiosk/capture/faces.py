@@ -9,7 +9,7 @@ import numpy as np
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import Image
 
-WORK_SIDE = 480  # pixels of the longer side while searching
+WORK_SIDE = 640  # pixels of the longer side while searching
 SMALLEST = 0.08  # of the shorter side
 _CASCADE = "haarcascade_frontalface_default.xml"
 
