@@ -1,1 +1,1 @@
-"""Smart cards: APDUs, PC/SC, data structures, inspection and personalisation. Takes bytes, keys and mappings."""
+"""Smart cards: APDUs, PC/SC, data structures, inspection and personalisation. Takes bytes and keys."""

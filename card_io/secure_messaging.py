@@ -12,11 +12,11 @@ import hmac
 
 from card_io.apdu import SECURE, Command, Ins, Link, Response
 from card_io.errors import CardError, MalformedCardData, SecureMessagingError
+from card_io.lds.index import APPLICATION
 from card_io.tlv import Tlv, parse_all
 from crypto.errors import MalformedData
 from crypto.primitives import Cipher, decrypt_cbc, encrypt_block, encrypt_cbc, mac8, pad, unpad
 
-EMRTD_APPLICATION = bytes.fromhex("A0000002471001")  # Doc 9303-10 section 3.10
 _BY_NAME = 0x04  # P1 of SELECT by application identifier
 _CRYPTOGRAM, _CRYPTOGRAM_ODD, _LE, _STATUS, _MAC = 0x87, 0x85, 0x97, 0x99, 0x8E
 _PADDED = b"\x01"  # padding indicator of object 87: ISO/IEC 9797-1 method 2
@@ -47,7 +47,7 @@ class SecureMessaging:
         mac_key: bytes,
         counter: bytes | None = None,
         *,
-        application: bytes = EMRTD_APPLICATION,
+        application: bytes = APPLICATION,
     ) -> None:
         self._link = link
         self._cipher = cipher

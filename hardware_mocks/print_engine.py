@@ -248,6 +248,7 @@ class PrintEngine:
         job = self._spool.jobs[number]
         if job.state is not state:
             self._spool.save(replace(job, state=state, reasons=reasons))
+            self._changed.notify_all()
 
     def _finish(self, number: int, state: State, reason: str, sheets: int = 0) -> None:
         with self._changed:

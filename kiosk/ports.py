@@ -48,7 +48,8 @@ class Frame:
 class Camera(Protocol):
     """A video source. Opened by the driver; `read` gives the newest frame not yet given."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def read(self, timeout: float) -> Frame:
         """Raise CAMERA_SILENT after `timeout` seconds without a new frame."""
@@ -94,7 +95,8 @@ class PageReader(Protocol):
 class CardSlot(Protocol):
     """A place a chip can be put: contact or contactless reader, real or simulated."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def card_present(self) -> bool: ...
 
@@ -176,7 +178,8 @@ class PrintProof(Protocol):
 class Printer(Protocol):
     """A card printer. A job has our own unique name, so that it is found again after a restart."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def submit(self, job_name: str, faces: CardFaces) -> str:
         """Send one two-sided job, return the printer's job id. PRINTER_* errors."""
@@ -206,12 +209,16 @@ class OutboxMessage:
 
 @dataclass(frozen=True)
 class QueueState:
-    """How the outbox stands. `oldest` is the creation time of the oldest waiting message."""
+    """How the outbox stands: messages, and in `cases` the travellers whose messages still wait.
+
+    `oldest` is the creation time of the oldest waiting message.
+    """
 
     waiting: int
     sent: int
     refused: int
     oldest: datetime | None = None
+    cases: int = 0
 
 
 @dataclass(frozen=True)
@@ -322,6 +329,10 @@ class Registry(Protocol):
         """Known stays of that document; REGISTRY_UNREACHABLE when nobody answers in time."""
         ...
 
+    def submit(self, message: OutboxMessage, now: datetime) -> object:
+        """Send one message now, past the outbox; for rehearsals that prepare the registry."""
+        ...
+
     def deliver(self, store: Store, now: datetime, limit: int = 50) -> DeliveryReport:
         """Send what is due, oldest first; never raises for network trouble."""
         ...
@@ -378,6 +389,7 @@ class RehearsalTraveller:
     """One invented traveller of a scenario and what the guard does with them."""
 
     name: str  # shown to the tester only
+    document_key: str
     declaration: Declaration
     decision: str  # "grant" or "refuse": what the guard presses when the desk allows it
     expected_end: str  # "CARD_ACTIVE" or "REFUSED"

@@ -27,6 +27,7 @@ class StationSettings(BaseModel):
     booth: str = Field("1", max_length=8)
     prefix: str = Field("L01", pattern=r"^[A-Z0-9]{3}$")
     authority: str = Field("BORDER SERVICE (LAB)", max_length=60)
+    utc_offset_hours: int = Field(5, ge=-12, le=14)  # Kazakhstan has been UTC+5 throughout since 2024-03-01
 
 
 class DeviceSettings(BaseModel):

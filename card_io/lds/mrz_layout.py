@@ -37,10 +37,6 @@ class Layout:
     composite_of: tuple[Span, ...] = ()
     long_numbers: bool = False
 
-    @property
-    def lines(self) -> int:
-        return max(span.line for span in (self.name, self.number, self.birth)) + 1
-
     def after(self, span: Span) -> Span:
         """The check digit that stands directly behind `span`."""
         return Span(span.line, span.end + 1, span.end + 1)

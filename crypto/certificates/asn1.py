@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
-from asn1crypto import core, parser
+from asn1crypto import core, parser, x509
 
 from crypto.errors import MalformedData
 
@@ -140,3 +140,11 @@ def utc(value: object, what: str) -> datetime:
     if not isinstance(value, datetime):
         raise MalformedData(f"{what}: not a time")
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def encode_time(moment: datetime) -> Any:
+    """X.509 Time: UTCTime to 2049, GeneralizedTime from 2050, whole seconds, Z (Doc 9303-12 7.1)."""
+    whole = moment.astimezone(UTC).replace(microsecond=0)
+    if whole.year < 2050:
+        return x509.Time(name="utc_time", value=core.UTCTime(whole))
+    return x509.Time(name="general_time", value=core.GeneralizedTime(whole))

@@ -65,7 +65,7 @@ class _DocumentTypes(core.SetOf):  # type: ignore[misc]
 
 
 class DocumentTypeList(core.Sequence):  # type: ignore[misc]
-    """Doc 9303-12 7.1.1.6: SEQUENCE { version 0, SET OF PrintableString (1..2) }."""
+    """Doc 9303-12 7.1: SEQUENCE { version 0, SET OF PrintableString (1..2) }."""
 
     _fields: ClassVar = [("version", core.Integer), ("types", _DocumentTypes)]
 

@@ -195,7 +195,7 @@ def rsa_padding(algorithm: SignatureAlgorithm) -> padding.AsymmetricPadding:
 
 
 def explicit_public_key(key: ec.EllipticCurvePublicKey) -> bytes:
-    """SubjectPublicKeyInfo with explicit parameters, cofactor, uncompressed points (Doc 9303-12 4.1.6.3)."""
+    """SubjectPublicKeyInfo with explicit parameters, cofactor, uncompressed points (Doc 9303-12 4.1.6)."""
     curve = CURVES.get(key.curve.name)
     if curve is None:
         raise UnsupportedAlgorithm(f"curve {key.curve.name}")

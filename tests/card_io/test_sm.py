@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from card_io.apdu import BytesLink, Command, Response
 from card_io.errors import CardError, CardRemoved, MalformedCardData, SecureMessagingError
-from card_io.secure_messaging import EMRTD_APPLICATION, BrokenSession, SecureMessaging
+from card_io.lds.index import APPLICATION
+from card_io.secure_messaging import BrokenSession, SecureMessaging
 from card_io.tlv import Tlv, parse_all
 from card_io.trace import Exchange, Replay
 from crypto.primitives import Cipher, encrypt_block, encrypt_cbc, mac8, pad
@@ -168,7 +169,7 @@ def test_selecting_another_application_drops_the_keys() -> None:
         return b"\x90\x00"
 
     channel = session(ROWS[0], BytesLink(transmit))
-    select = Command(0x00, 0xA4, 0x04, 0x0C, EMRTD_APPLICATION)
+    select = Command(0x00, 0xA4, 0x04, 0x0C, APPLICATION)
     with pytest.raises(BrokenSession):  # its own application stays protected, so a plain answer is refused
         channel.send(select)
     assert sent.pop().startswith("0ca4040c")

@@ -1,0 +1,142 @@
+"""Opening a chip: PACE where it is offered, else BAC, else plain (Doc 9303-11 sections 4.2 to 4.4).
+
+Owns the order, the one allowed fallback from PACE to BAC, and the selection of the eMRTD application:
+whatever link comes back has it selected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from card_io.apdu import SW, Command, Ins, Link, Response
+from card_io.emrtd.bac import basic_access, get_challenge
+from card_io.emrtd.pace import Password, Suite, choose, pace
+from card_io.errors import (
+    AccessDenied,
+    CardError,
+    CardErrorCode,
+    FileMissing,
+    MalformedCardData,
+    ProtocolUnsupported,
+    SecureMessagingError,
+    StatusError,
+)
+from card_io.lds.index import APPLICATION, FILES
+from card_io.lds.security_infos import SecurityInfos
+from crypto.primitives import RandomBytes
+
+PLAIN = "plain"
+BAC = "BAC"
+# After these the card is still there to talk to; not so after a lost or silent card or a cancelled read.
+_PROTOCOL_FAILURES = (
+    AccessDenied,
+    MalformedCardData,
+    ProtocolUnsupported,
+    SecureMessagingError,
+    StatusError,
+)
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """What was read or typed: MRZ_information (with its check digits) or the CAN, or both."""
+
+    mrz_information: bytes | None = field(default=None, repr=False)
+    can: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.mrz_information or self.can):
+            raise ValueError("an access key needs the MRZ information or the CAN")
+        if self.can is not None and not (self.can.isascii() and self.can.isdigit()):
+            raise ValueError("a CAN is made of digits")
+
+    def password(self) -> Password:
+        """The PACE password: the MRZ if known, else the CAN."""
+        return Password.mrz(self.mrz_information) if self.mrz_information else Password.can(self.can or "")
+
+
+@dataclass(frozen=True)
+class AccessResult:
+    """How the chip was opened: "PACE-ECDH-GM-AES-128" on `parameters`, "BAC" or "plain".
+
+    `fallback` says that PACE was offered but did not work, `pace_problem` why.
+    """
+
+    protocol: str
+    parameters: str = ""
+    fallback: bool = False
+    pace_problem: CardErrorCode | None = None
+
+
+def open_access(
+    link: Link, key: AccessKey, card_access: bytes | None, random: RandomBytes
+) -> tuple[Link, AccessResult]:
+    """The link to go on with and how it was opened; `card_access` is EF.CardAccess, None if there is none.
+
+    Raises AccessDenied (wrong MRZ or CAN), ProtocolUnsupported, FileMissing (no eMRTD application),
+    SecureMessagingError, StatusError, MalformedCardData; CardRemoved and CardSilent from the link.
+    """
+    if card_access is None:
+        return _without_pace(link, key, random)
+    try:
+        return _with_pace(link, key, card_access, random)
+    except _PROTOCOL_FAILURES as failure:
+        return _fall_back(link, key, random, failure)
+
+
+def select_application(link: Link) -> None:
+    """Select the eMRTD application; FileMissing if the chip has none (Doc 9303-10 section 3.5)."""
+    response = link.send(Command(0x00, Ins.SELECT, 0x04, 0x0C, APPLICATION))
+    if response.sw in (SW.WRONG_P1_P2, SW.FUNCTION_NOT_SUPPORTED):  # chips that insist on an answer
+        response = link.send(Command(0x00, Ins.SELECT, 0x04, 0x00, APPLICATION, 0))
+    if response.sw in (SW.FILE_NOT_FOUND, SW.REFERENCED_DATA_NOT_FOUND):
+        raise FileMissing("chip has no eMRTD application")
+    if not _selected(response):
+        raise StatusError(response.sw, Ins.SELECT)
+
+
+def _selected(response: Response) -> bool:
+    """Warnings 62xx and 63xx select all the same."""
+    return response.ok or response.sw >> 8 in (0x62, 0x63)
+
+
+def _with_pace(
+    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes
+) -> tuple[Link, AccessResult]:
+    suite: Suite = choose(SecurityInfos.parse(card_access).pace)
+    secured = pace(link, suite, key.password(), random)
+    select_application(secured)
+    return secured, AccessResult(suite.name, suite.curve.name)
+
+
+def _fall_back(
+    link: Link, key: AccessKey, random: RandomBytes, failure: CardError
+) -> tuple[Link, AccessResult]:
+    """BAC, once; when it fails too, the PACE failure is the one to report."""
+    if key.mrz_information is None:
+        raise failure
+    try:
+        secured, result = _without_pace(link, key, random)
+    except (*_PROTOCOL_FAILURES, FileMissing) as second:
+        raise failure from second
+    return secured, AccessResult(result.protocol, fallback=True, pace_problem=failure.code)
+
+
+def _without_pace(link: Link, key: AccessKey, random: RandomBytes) -> tuple[Link, AccessResult]:
+    select_application(link)
+    try:
+        challenge = get_challenge(link)
+    except (StatusError, MalformedCardData):
+        if _reads_plain(link):
+            return link, AccessResult(PLAIN)
+        raise
+    if key.mrz_information is None:
+        raise ProtocolUnsupported("chip offers BAC only, which needs the MRZ")
+    return basic_access(link, key.mrz_information, random, challenge), AccessResult(BAC)
+
+
+def _reads_plain(link: Link) -> bool:
+    """Whether EF.COM can be read without access control (chips before BAC)."""
+    read = Command(0x00, Ins.READ_BINARY, 0x80 | FILES["EF.COM"].sfi, 0, le=1)
+    response = link.send(read)
+    return response.sw in (SW.OK, SW.END_OF_FILE) and bool(response.data)

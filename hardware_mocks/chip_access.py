@@ -1,0 +1,369 @@
+"""The chip's side of BAC, PACE, secure messaging and Active Authentication.
+
+Doc 9303-11 §4.3 (BAC), §4.4 (PACE, ECDH generic mapping), §6.1 (Active Authentication), §9.7 (key
+derivation), §9.8 (secure messaging). Written from the card's column of the standard and sharing nothing
+with the terminal's code; it is pinned to the same published worked examples.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+
+from hardware_mocks import chip_math
+from hardware_mocks.chip_apdu import (
+    SW,
+    ChipCommand,
+    DataObject,
+    Refusal,
+    expected_length,
+    objects,
+    template,
+    tlv,
+)
+
+RandomBytes = Callable[[int], bytes]
+# 0.4.0.127.0.7.2.2.4.2.x, PACE with ECDH and generic mapping (Doc 9303-11 §9.2.1)
+PACE_ECDH_GM = bytes.fromhex("04007F000702020402")
+MRZ_PASSWORD, CAN_PASSWORD = 1, 2
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Cipher of a session: name, key octets, block octets, hash of its key derivation (§9.7.1)."""
+
+    name: str
+    key_length: int
+    block: int
+    hash_name: str
+
+
+TDES = Suite("3DES", 16, 8, "sha1")
+# Last octet of the PACE object identifier.
+SUITES = {
+    1: TDES,
+    2: Suite("AES-128", 16, 16, "sha1"),
+    3: Suite("AES-192", 24, 16, "sha256"),
+    4: Suite("AES-256", 32, 16, "sha256"),
+}
+
+
+def derive_key(secret: bytes, counter: int, suite: Suite) -> bytes:
+    """KDF(K, c) of §9.7.1; counter 1 encryption, 2 authentication, 3 password."""
+    key = hashlib.new(suite.hash_name, secret + counter.to_bytes(4, "big")).digest()[: suite.key_length]
+    if suite is not TDES:
+        return key
+    return bytes(octet & 0xFE | (bin(octet >> 1).count("1") + 1) % 2 for octet in key)
+
+
+def pad(data: bytes, block: int) -> bytes:
+    """ISO/IEC 9797-1 padding method 2."""
+    return data + b"\x80" + bytes(-(len(data) + 1) % block)
+
+
+def unpad(data: bytes) -> bytes:
+    body = data.rstrip(b"\x00")
+    if not body.endswith(b"\x80"):
+        raise Refusal(SW.SM_OBJECT_WRONG)
+    return body[:-1]
+
+
+def _cipher(suite: Suite, key: bytes, iv: bytes) -> Cipher[modes.CBC]:
+    algorithm = TripleDES(key + key[:8]) if suite is TDES else AES(key)
+    return Cipher(algorithm, modes.CBC(iv))
+
+
+def encrypt(suite: Suite, key: bytes, data: bytes, iv: bytes | None = None) -> bytes:
+    encryptor = _cipher(suite, key, iv or bytes(suite.block)).encryptor()
+    return encryptor.update(data) + encryptor.finalize()
+
+
+def decrypt(suite: Suite, key: bytes, data: bytes, iv: bytes | None = None) -> bytes:
+    decryptor = _cipher(suite, key, iv or bytes(suite.block)).decryptor()
+    return decryptor.update(data) + decryptor.finalize()
+
+
+def authenticate(suite: Suite, key: bytes, padded: bytes) -> bytes:
+    """8-octet MAC of padded data: ISO/IEC 9797-1 algorithm 3 for 3DES, truncated CMAC for AES (§9.8.6)."""
+    if suite is not TDES:
+        mac = CMAC(AES(key))
+        mac.update(padded)
+        return mac.finalize()[:8]
+    left, right = key[:8], key[8:]
+    chained = encrypt(TDES, left + left, padded)[-8:]
+    return encrypt(TDES, left + left, decrypt(TDES, right + right, chained))
+
+
+class SecureChannel:
+    """Secure messaging as the chip runs it (§9.8): session keys and the send sequence counter."""
+
+    def __init__(self, suite: Suite, ks_enc: bytes, ks_mac: bytes, ssc: int = 0) -> None:
+        self.suite = suite
+        self.ssc = ssc
+        self._enc = ks_enc
+        self._mac = ks_mac
+
+    def unwrap(self, command: ChipCommand) -> ChipCommand:
+        """The plain command inside; Refusal 6987 (object missing) or 6988 (object wrong) ends the session."""
+        self._step()
+        found = self._objects(command)
+        mac = found.pop(0x8E, None)
+        if mac is None:
+            raise Refusal(SW.SM_OBJECT_MISSING)
+        header = bytes([command.cla, command.ins, command.p1, command.p2])
+        body = b"".join(item.raw for item in found.values())
+        if not hmac.compare_digest(mac.value, self._checksum(header, body)):
+            raise Refusal(SW.SM_OBJECT_WRONG)
+        le, any_length = self._le(found.get(0x97))
+        data = self._plain(found.get(0x85 if command.ins & 1 else 0x87), odd=bool(command.ins & 1))
+        return replace(command, cla=command.cla & ~0x0C, data=data, le=le, any_length=any_length)
+
+    def _objects(self, command: ChipCommand) -> dict[int, DataObject]:
+        allowed = {0x85 if command.ins & 1 else 0x87, 0x97, 0x8E}
+        try:
+            found = {item.tag: item for item in objects(command.data)}
+        except Refusal as error:
+            raise Refusal(SW.SM_OBJECT_WRONG) from error
+        if not found:
+            raise Refusal(SW.SM_OBJECT_MISSING)
+        if not allowed.issuperset(found):
+            raise Refusal(SW.SM_OBJECT_WRONG)
+        return found
+
+    @staticmethod
+    def _le(item: DataObject | None) -> tuple[int | None, bool]:
+        if item is not None and len(item.value) not in (1, 2):
+            raise Refusal(SW.SM_OBJECT_WRONG)
+        return expected_length(item.value if item else b"")
+
+    def _plain(self, item: DataObject | None, *, odd: bool) -> bytes:
+        if item is None:
+            return b""
+        cryptogram = item.value if odd else item.value[1:]
+        if not cryptogram or len(cryptogram) % self.suite.block or (not odd and item.value[0] != 1):
+            raise Refusal(SW.SM_OBJECT_WRONG)
+        return unpad(decrypt(self.suite, self._enc, cryptogram, self._iv()))
+
+    def capacity(self, limit: int) -> int:
+        """Most plain octets an answer of at most `limit` octets (without its status word) can carry."""
+        room = limit - 14  # DO 99 and DO 8E
+        header = 3 if room <= 0x82 else 4 if room <= 0x103 else 5  # DO 87: tag, length, padding indicator
+        return max(0, (room - header) // self.suite.block * self.suite.block - 1)
+
+    def wrap(self, ins: int, data: bytes, sw: int) -> bytes:
+        """The protected answer APDU."""
+        self._step()
+        body = b""
+        if data:
+            cryptogram = encrypt(self.suite, self._enc, pad(data, self.suite.block), self._iv())
+            body = tlv(0x85, cryptogram) if ins & 1 else tlv(0x87, b"\x01" + cryptogram)
+        status = sw.to_bytes(2, "big")
+        body += tlv(0x99, status)
+        return body + tlv(0x8E, self._checksum(b"", body)) + status
+
+    def _step(self) -> None:
+        self.ssc = (self.ssc + 1) % (1 << 8 * self.suite.block)
+
+    def _ssc(self) -> bytes:
+        return self.ssc.to_bytes(self.suite.block, "big")
+
+    def _iv(self) -> bytes:
+        # §9.8.6.1: AES-CBC with IV = E(KSenc, SSC); 3DES with IV 0.
+        return bytes(8) if self.suite is TDES else encrypt(self.suite, self._enc, self._ssc())
+
+    def _checksum(self, header: bytes, body: bytes) -> bytes:
+        block = self.suite.block
+        head = pad(header, block) if header else b""
+        return authenticate(self.suite, self._mac, self._ssc() + head + (pad(body, block) if body else b""))
+
+
+def basic_access(
+    mrz_password: bytes, challenge: bytes, data: bytes, random: RandomBytes
+) -> tuple[bytes, SecureChannel]:
+    """EXTERNAL AUTHENTICATE of BAC (§4.3.4.2): the chip's 40-octet answer and the session.
+
+    mrz_password is SHA-1(MRZ_information), whose first 16 octets seed the document keys. Refusal 6700 for a
+    wrong length, 6300 for a wrong key or challenge.
+    """
+    if len(data) != 40:
+        raise Refusal(SW.WRONG_LENGTH)
+    enc, mac = (derive_key(mrz_password[:16], counter, TDES) for counter in (1, 2))
+    if not hmac.compare_digest(authenticate(TDES, mac, pad(data[:32], 8)), data[32:]):
+        raise Refusal(SW.AUTHENTICATION_FAILED)
+    plain = decrypt(TDES, enc, data[:32])
+    terminal_random, echoed, terminal_key = plain[:8], plain[8:16], plain[16:]
+    if not hmac.compare_digest(echoed, challenge):
+        raise Refusal(SW.AUTHENTICATION_FAILED)
+    chip_key = random(16)
+    answer = encrypt(TDES, enc, challenge + terminal_random + chip_key)
+    answer += authenticate(TDES, mac, pad(answer, 8))
+    seed = bytes(a ^ b for a, b in zip(terminal_key, chip_key, strict=True))
+    ssc = int.from_bytes(challenge[4:] + terminal_random[4:], "big")
+    return answer, SecureChannel(TDES, derive_key(seed, 1, TDES), derive_key(seed, 2, TDES), ssc)
+
+
+def offered_pace(card_access: bytes) -> dict[bytes, set[int]]:
+    """PACE identifiers in an EF.CardAccess that this chip runs, each with its parameter ids."""
+    offered: dict[bytes, set[int]] = {}
+    try:
+        infos = [item.value for top in objects(card_access) if top.tag == 0x31 for item in objects(top.value)]
+        for info in infos:
+            fields = list(objects(info))
+            if len(fields) == 3 and fields[0].tag == 0x06 and fields[2].tag == 0x02:
+                offered.setdefault(fields[0].value, set()).add(int.from_bytes(fields[2].value, "big"))
+    except Refusal:
+        return {}
+    return {
+        oid: {number for number in numbers if number in chip_math.PARAMETERS}
+        for oid, numbers in offered.items()
+        if oid[:-1] == PACE_ECDH_GM and oid[-1] in SUITES
+    }
+
+
+def draw_scalar(curve: chip_math.ChipCurve, random: RandomBytes) -> int:
+    """A private key in [1, n-1]: field-size octets, surplus top bits cleared, redrawn when too large."""
+    mask = (1 << curve.n.bit_length()) - 1
+    while True:
+        scalar = int.from_bytes(random(curve.size), "big") & mask
+        if 1 <= scalar < curve.n:
+            return scalar
+
+
+class Pace:
+    """One run of PACE with ECDH generic mapping, chip side (§4.4.3, §4.4.4)."""
+
+    def __init__(self, oid: bytes, parameter_id: int, password: bytes, random: RandomBytes) -> None:
+        self._oid = oid
+        self._suite = SUITES[oid[-1]]
+        self._curve = chip_math.PARAMETERS[parameter_id]
+        self._password_key = derive_key(password, 3, self._suite)
+        self._random = random
+        self._nonce = b""
+        self._generator: chip_math.Point | None = None
+        self._terminal_public = self._own_public = b""
+        self._channel: SecureChannel | None = None
+        self._keys = (b"", b"")
+        self._steps = iter((self._encrypted_nonce, self._map, self._agree, self._confirm))
+        self.done = 0
+
+    def step(self, data: bytes) -> tuple[bytes, SecureChannel | None]:
+        """Answer to the next GENERAL AUTHENTICATE, with the last one the session; Refusal ends the run."""
+        request = template(data, 0x7C)
+        action = next(self._steps)
+        self.done += 1
+        return tlv(0x7C, action(request)), self._channel
+
+    def _encrypted_nonce(self, request: dict[int, bytes]) -> bytes:
+        if request:
+            raise Refusal(SW.WRONG_DATA)
+        self._nonce = self._random(16)
+        return tlv(0x80, encrypt(self._suite, self._password_key, self._nonce))
+
+    def _map(self, request: dict[int, bytes]) -> bytes:
+        terminal = self._point(request, 0x81)
+        private = draw_scalar(self._curve, self._random)
+        shared = self._times(private, terminal)
+        scaled = chip_math.multiply(self._curve, int.from_bytes(self._nonce, "big"), self._curve.g)
+        self._generator = chip_math.add(self._curve, scaled, shared)
+        if self._generator is None:
+            raise Refusal(SW.AUTHENTICATION_FAILED)
+        return tlv(0x82, self._encode(self._times(private, self._curve.g)))
+
+    def _agree(self, request: dict[int, bytes]) -> bytes:
+        terminal = self._point(request, 0x83)
+        if self._generator is None:
+            raise Refusal(SW.CONDITIONS_OF_USE)
+        private = draw_scalar(self._curve, self._random)
+        self._own_public = self._encode(self._times(private, self._generator))
+        self._terminal_public = request[0x83]
+        if hmac.compare_digest(self._own_public, self._terminal_public):
+            raise Refusal(SW.AUTHENTICATION_FAILED)
+        secret = self._times(private, terminal)[0].to_bytes(self._curve.size, "big")
+        self._keys = derive_key(secret, 1, self._suite), derive_key(secret, 2, self._suite)
+        return tlv(0x84, self._own_public)
+
+    def _confirm(self, request: dict[int, bytes]) -> bytes:
+        if set(request) != {0x85}:
+            raise Refusal(SW.WRONG_DATA)
+        if not hmac.compare_digest(request[0x85], self._token(self._own_public)):
+            raise Refusal(SW.AUTHENTICATION_FAILED)
+        self._channel = SecureChannel(self._suite, *self._keys)
+        return tlv(0x86, self._token(self._terminal_public))
+
+    def _token(self, public: bytes) -> bytes:
+        body = tlv(0x7F49, tlv(0x06, self._oid) + tlv(0x86, public))
+        # CMAC takes the object as it is; the retail MAC needs method 2 padding (§4.4.3.4).
+        padded = pad(body, 8) if self._suite is TDES else body
+        return authenticate(self._suite, self._keys[1], padded)
+
+    def _point(self, request: dict[int, bytes], tag: int) -> chip_math.Point:
+        if set(request) != {tag}:
+            raise Refusal(SW.WRONG_DATA)
+        try:
+            return chip_math.decode(self._curve, request[tag])
+        except chip_math.NotOnCurve as error:
+            raise Refusal(SW.WRONG_DATA) from error
+
+    def _times(self, scalar: int, point: chip_math.Point) -> chip_math.Point:
+        result = chip_math.multiply(self._curve, scalar, point)
+        if result is None:
+            raise Refusal(SW.AUTHENTICATION_FAILED)
+        return result
+
+    def _encode(self, point: chip_math.Point) -> bytes:
+        return chip_math.encode(self._curve, point)
+
+
+# ISO/IEC 9796-2 trailers: implicit SHA-1, else hash identifier and CC (Doc 9303-11 §6.1).
+_TRAILERS = {"sha1": "BC", "sha224": "38CC", "sha256": "34CC", "sha384": "36CC", "sha512": "35CC"}
+_HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
+    "sha1": hashes.SHA1,
+    "sha224": hashes.SHA224,
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
+
+
+def active_authentication(key: bytes, hash_name: str | None, challenge: bytes, random: RandomBytes) -> bytes:
+    """Signature over RND.IFD: plain r‖s for an EC key, ISO/IEC 9796-2 scheme 1 for an RSA key (§6.1).
+
+    key is PKCS#8 DER. hash_name None means SHA-256, SHA-384 or SHA-512 by curve size, and SHA-1 for RSA.
+    ECDSA is deterministic (RFC 6979), so a seeded card repeats itself. Refusal 6A88 for an unusable key.
+    """
+    try:
+        private = serialization.load_der_private_key(key, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Refusal(SW.REFERENCE_NOT_FOUND) from error
+    if isinstance(private, rsa.RSAPrivateKey):
+        return _sign_recoverable(private, hash_name or "sha1", challenge, random)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise Refusal(SW.REFERENCE_NOT_FOUND)
+    bits = private.curve.key_size
+    name = hash_name or ("sha256" if bits <= 256 else "sha384" if bits <= 384 else "sha512")
+    signature = private.sign(challenge, ec.ECDSA(_HASHES[name](), deterministic_signing=True))
+    size = (bits + 7) // 8
+    return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(signature))
+
+
+def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, random: RandomBytes) -> bytes:
+    numbers = key.private_numbers()
+    modulus = numbers.public_numbers.n
+    size = (modulus.bit_length() + 7) // 8
+    trailer = bytes.fromhex(_TRAILERS[hash_name])
+    room = size - 1 - hashlib.new(hash_name).digest_size - len(trailer)
+    if room < 8:
+        raise Refusal(SW.REFERENCE_NOT_FOUND)
+    recoverable = random(room)
+    digest = hashlib.new(hash_name, recoverable + challenge).digest()
+    frame = b"\x6a" + recoverable + digest + trailer
+    return pow(int.from_bytes(frame, "big"), numbers.d, modulus).to_bytes(size, "big")

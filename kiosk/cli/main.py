@@ -1,0 +1,129 @@
+"""The command host: global options, sub-commands by entry point, errors with code and advice.
+
+Exit status: 0 done; 1 the work was done and its answer is "no" (a card did not verify, a chain is
+broken); 2 wrong usage; 3 an error with a code; 130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
+from typing import NoReturn, cast
+
+from card_io.errors import CardError
+from crypto.errors import CryptoError
+from kiosk.cli.command import Command, Output
+from kiosk.errors import ErrorCode, KioskError
+from kiosk.messages import LANGUAGES, text
+
+EXIT_USAGE, EXIT_ERROR, EXIT_INTERRUPTED = 2, 3, 130
+EPILOG = """exit status: 0 done, 1 answered no (not verified, not as expected), 2 wrong usage,
+3 error (with --json: {"error": {"code", "text", "advice"}} on standard output), 130 interrupted"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise KioskError(ErrorCode.USAGE, message)
+
+
+def _commands() -> dict[str, Command]:
+    found = {entry.name: entry for entry in entry_points(group="shekara.commands")}
+    return {name: _load(found[name]) for name in sorted(found)}
+
+
+def _load(entry: EntryPoint) -> Command:
+    """One broken plug-in must not take the others with it."""
+    try:
+        return cast(Command, entry.load())
+    except ImportError as error:
+        return Unavailable(entry.name, str(error))
+
+
+class Unavailable:
+    """Stands for a command whose module could not be loaded; says so when it is called."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.help = "not available on this machine"
+        self._why = why
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+
+    def run(self, args: argparse.Namespace, out: Output) -> int:  # noqa: ARG002
+        raise KioskError(ErrorCode.DEPENDENCY_MISSING, f"{self.name}: {self._why}")
+
+
+def build_parser(commands: dict[str, Command]) -> _Parser:
+    """The whole command line. Global options stand before or after the sub-command."""
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument("--home", type=Path, metavar="DIR", help="directory of all local state")
+    shared.add_argument("--json", action="store_true", help="answer as one JSON object")
+    shared.add_argument("--language", choices=LANGUAGES, help="language of texts and advice")
+    parser = _Parser(
+        prog="shekara",
+        description="Border-post kiosk: inspects passports, decides, issues migrant ID cards.",
+        epilog=EPILOG,
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=f"shekara {version('shekara')}")
+    commands_at = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, command in commands.items():
+        child = commands_at.add_parser(
+            name, help=command.help, description=command.help, parents=[shared], epilog=EPILOG
+        )
+        command.configure(child)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the console script `shekara`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    out = Output(as_json="--json" in _before_separator(arguments))
+    language = "en"
+    try:
+        commands = _commands()
+        parser = build_parser(commands)
+        args = parser.parse_args(arguments)
+        language = getattr(args, "language", "en")
+        if args.command is None:
+            parser.print_help()
+            return EXIT_USAGE
+        _defaults(args)
+        status = commands[args.command].run(args, out)
+    except (KioskError, CardError, CryptoError) as error:
+        return _report(error, out, language)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    out.finish()
+    return status
+
+
+def _before_separator(arguments: list[str]) -> list[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _defaults(args: argparse.Namespace) -> None:
+    from kiosk.bootstrap.home import default_home
+
+    args.home_given = hasattr(args, "home")
+    args.home = getattr(args, "home", None) or default_home()
+    args.json = getattr(args, "json", False)
+    args.language = getattr(args, "language", None)
+
+
+def _report(error: KioskError | CardError | CryptoError, out: Output, language: str) -> int:
+    message = text(str(error.code), language)
+    shown = {"code": str(error.code), "text": message.text, "advice": message.advice, "detail": error.detail}
+    if out.json:
+        out.result({"error": shown})
+        out.finish()
+    else:
+        detail = f" ({error.detail})" if error.detail else ""
+        print(f"{message.text}{detail} [{error.code}]\n{message.advice}", file=sys.stderr)
+    return EXIT_USAGE if error.code == ErrorCode.USAGE else EXIT_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Schema migrations of the desk's database, applied by `kiosk.storage.database`."""

@@ -1,0 +1,1 @@
+"""One file per schema revision, each naming the one before it."""

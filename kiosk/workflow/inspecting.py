@@ -1,0 +1,298 @@
+"""Steps 1 to 7: from the page before the camera to a decision."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from threading import Event as CancelEvent
+from typing import Any
+
+from card_io.emrtd.access import AccessKey
+from card_io.emrtd.reader import Progress as ReadProgress
+from card_io.emrtd.reader import ReadResult, read_document
+from card_io.emrtd.report import InspectionReport, inspect
+from card_io.errors import CardError
+from card_io.lds import data_groups, face
+from card_io.lds.mrz import Mrz
+from kiosk.domain import cases as ev
+from kiosk.domain.cases import Case, DecisionOutcome, Inspection, Stage
+from kiosk.domain.documents import Declaration, PageReading, Sex, TravelDocument
+from kiosk.domain.roles import Action, Role
+from kiosk.domain.stay import Stay, assess
+from kiosk.errors import ErrorCode, KioskError
+from kiosk.ports import Frame, Hint, PageScan, Progress, ProgressPhase
+from kiosk.workflow.card_data import read_mrz
+from kiosk.workflow.case_log import CaseLog
+
+FrameWatcher = Callable[[Frame, Hint | None], None]
+FRAME_TIMEOUT = 2.0  # seconds without a new frame before the camera counts as silent
+AGREEING_FRAMES = 2  # a page counts when two frames in a row read the same lines
+
+
+def _ignore_frame(_frame: Frame, _hint: Hint | None) -> None:
+    return None
+
+
+class Inspecting:
+    """The inspection half of a session. Every method stores what it accepted before it returns."""
+
+    def __init__(self, log: CaseLog) -> None:
+        self._log = log
+        self._desk = log.desk
+
+    # -- page -----------------------------------------------------------------------------------
+
+    def scan_document(
+        self, *, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher | None
+    ) -> Case:
+        """Watch the camera until two frames agree on a readable MRZ. MRZ_NOT_FOUND after `timeout`."""
+        self._log.require(Action.INSPECT)
+        with self._log.step("page"):
+            self._log.hooks.on_progress(Progress(ProgressPhase.LOOK_FOR_PAGE))
+            scan = self._watch(cancel, timeout, on_frame or _ignore_frame)
+            mrz = read_mrz(scan.lines)
+            page = PageReading(
+                mrz_lines=scan.lines,
+                confidence=_cautious(scan.confidence),
+                doubtful=scan.doubtful,
+                page_image=self._keep(scan.page, "page"),
+                portrait_image=self._keep(scan.portrait, "page-portrait"),
+            )
+            return self._log.accept(self._event(ev.PageRead, page=page, document=self._document(mrz)))
+
+    def _watch(self, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher) -> PageScan:
+        deadline = time.monotonic() + timeout
+        previous: tuple[str, ...] = ()
+        agreeing = 0
+        while time.monotonic() < deadline:
+            if cancel is not None and cancel.is_set():
+                raise KioskError(ErrorCode.CANCELLED)
+            frame = self._desk.camera.read(FRAME_TIMEOUT)
+            found = self._desk.page_reader.read(frame)
+            if isinstance(found, Hint):
+                on_frame(frame, found)
+                previous, agreeing = (), 0
+                continue
+            on_frame(frame, Hint.HOLD_STILL)
+            agreeing = agreeing + 1 if found.lines == previous else 1
+            previous = found.lines
+            if agreeing >= AGREEING_FRAMES and self._readable(found.lines):
+                return found
+        raise KioskError(ErrorCode.MRZ_NOT_FOUND)
+
+    @staticmethod
+    def _readable(lines: tuple[str, ...]) -> bool:
+        try:
+            read_mrz(lines)
+        except KioskError:
+            return False
+        return True
+
+    def type_mrz(self, lines: tuple[str, ...]) -> Case:
+        """Take lines typed by hand: they must be a valid MRZ, check digits included."""
+        self._log.require(Action.INSPECT)
+        with self._log.step("page"):
+            mrz = read_mrz(lines)
+            if not mrz.valid:
+                raise KioskError(ErrorCode.MRZ_INVALID, "a check digit does not match")
+            page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True)
+            return self._log.accept(self._event(ev.PageRead, page=page, document=self._document(mrz)))
+
+    def _keep(self, image: bytes, kind: str) -> str:
+        """Seal an image before the event that names it; "" when there is none."""
+        if not image:
+            return ""
+        image_id = f"{kind}-{self._desk.random(8).hex()}"
+        self._desk.store.put_image(image_id, image, kind, self._log.case.id)
+        return image_id
+
+    def _local_now(self) -> datetime:
+        return self._desk.station.local(self._desk.clock.now())
+
+    def _today(self) -> date:
+        return self._local_now().date()
+
+    def _document(self, mrz: Mrz, national_name: str = "") -> TravelDocument:
+        today = self._today()
+        return TravelDocument(
+            document_code=mrz.document_code,
+            issuing_state=mrz.issuer,
+            number=mrz.document_number,
+            nationality=mrz.nationality,
+            surname=mrz.surname,
+            given_names=mrz.given_names,
+            birth=mrz.birth_date(today),
+            sex=Sex(mrz.sex),
+            expiry=mrz.expiry_date(today),
+            mrz_lines=mrz.lines,
+            national_name=national_name,
+            optional_data=mrz.optional,
+        )
+
+    # -- chip -----------------------------------------------------------------------------------
+
+    def read_chip(self, *, cancel: CancelEvent | None, timeout: float) -> Case:
+        """Read the chip with the key from the MRZ, judge page and chip together.
+
+        A document without a chip, or one that cannot be read, is judged as far as it goes.
+        """
+        self._log.require(Action.INSPECT)
+        page = self._log.case.page
+        if page is None:
+            raise KioskError(ErrorCode.EVENT_REFUSED, "no page was read")
+        with self._log.step("chip"):
+            mrz = read_mrz(page.mrz_lines)
+            result = self._read(mrz, cancel, timeout)
+            self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
+            report = inspect(result, store=self._desk.trust, now=self._local_now(), optical=mrz)
+            return self._log.accept(
+                self._event(
+                    ev.DocumentInspected,
+                    inspection=self._inspection(report, result.files if result else {}, mrz),
+                )
+            )
+
+    def _read(self, mrz: Mrz, cancel: CancelEvent | None, timeout: float) -> ReadResult | None:
+        slot = self._desk.document_slot
+        if not slot.wait_for_card(timeout, cancel):
+            return None
+        with slot.connect() as link:
+            return read_document(
+                link,
+                AccessKey(mrz_information=mrz.access_information()),
+                random=self._desk.random,
+                on_progress=self._chip_progress,
+                cancel=cancel,
+            )
+
+    def _chip_progress(self, progress: ReadProgress) -> None:
+        self._log.hooks.on_progress(
+            Progress(ProgressPhase.READ_CHIP, progress.file, progress.done, progress.total)
+        )
+
+    def _inspection(self, report: InspectionReport, files: Mapping[str, bytes], mrz: Mrz) -> Inspection:
+        document = self._document(mrz, _national_name(files))
+        tree: dict[str, Any] = dict(report.to_json())
+        tree["data_group_sha256"] = {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in sorted(files.items())
+            if name.startswith("DG")
+        }
+        if "EF.SOD" in files:
+            tree["sod_sha256"] = hashlib.sha256(files["EF.SOD"]).hexdigest()
+        return Inspection(
+            overall=report.overall.value,
+            report=tree,
+            document=document,
+            portrait_image=self._keep(_portrait(files), "chip-portrait"),
+            chip_read="DG1" in files,
+        )
+
+    # -- stay, declaration, decision ----------------------------------------------------------------
+
+    def assess_stay(self) -> Case:
+        """Look up past stays (registry and this desk) and apply the rule table."""
+        self._log.require(Action.INSPECT)
+        document = self._log.case.document
+        if document is None:
+            raise KioskError(ErrorCode.EVENT_REFUSED, "no document is known")
+        with self._log.step("stay"):
+            self._log.hooks.on_progress(Progress(ProgressPhase.LOOK_UP_STAYS))
+            stays, known = self._stays(document.key)
+            entitlement = assess(
+                self._desk.rules,
+                document.nationality,
+                document.expiry,
+                stays,
+                self._today(),
+                history_known=known,
+            )
+            return self._log.accept(self._event(ev.StayAssessed, entitlement=entitlement))
+
+    def _stays(self, key: str) -> tuple[tuple[Stay, ...], bool]:
+        own = set(self._desk.store.stays(key))
+        try:
+            central = set(self._desk.registry.stays(key, self._desk.lookup_timeout))
+        except KioskError as error:
+            if error.code is not ErrorCode.REGISTRY_UNREACHABLE:
+                raise
+            return _ordered(own), False
+        return _ordered(own | central), True
+
+    def declare(self, declaration: Declaration) -> Case:
+        """Keep what the traveller declares."""
+        self._log.require(Action.INSPECT)
+        with self._log.step("declaration"):
+            return self._log.accept(self._event(ev.DeclarationTaken, declaration=declaration))
+
+    def refer(self, reason: str) -> Case:
+        """Hand the case to the second line."""
+        self._log.require(Action.REFER)
+        with self._log.step("refer"):
+            return self._log.accept(self._event(ev.CaseReferred, reason=reason))
+
+    def grant_obstacle(self) -> str:
+        """ "" when this login may grant entry now, else the code that says why not."""
+        case = self._log.case
+        if case.inspection is None:
+            return ErrorCode.GRANT_NOT_INSPECTED.value
+        decides_alone = self._log.operator.role is not Role.SECOND_LINE
+        if case.inspection.overall == "failed" and decides_alone:
+            return ErrorCode.GRANT_VERDICT_FAILED.value
+        if case.inspection.overall != "successful" and decides_alone:
+            return ErrorCode.GRANT_VERDICT_UNCERTAIN.value
+        if case.entitlement is None or not case.entitlement.allowed:
+            return ErrorCode.GRANT_NO_STAY.value
+        if case.declaration is None:
+            return ErrorCode.GRANT_NO_DECLARATION.value
+        if case.stage is Stage.REFERRED and decides_alone:
+            return ErrorCode.GRANT_VERDICT_UNCERTAIN.value
+        return ""
+
+    def decide(self, outcome: DecisionOutcome, reason: str) -> Case:
+        """Decide the case; the messages to the registry are sealed in the same transaction."""
+        self._log.require(Action.GRANT if outcome is DecisionOutcome.GRANTED else Action.REFUSE)
+        obstacle = self.grant_obstacle()
+        if outcome is DecisionOutcome.GRANTED and obstacle:
+            raise KioskError(ErrorCode(obstacle))
+        with self._log.step("decision"):
+            event = self._event(ev.CaseDecided, outcome=outcome, reason=reason)
+            return self._log.accept(event, images=self._portraits())
+
+    def _portraits(self) -> Mapping[str, bytes]:
+        inspection = self._log.case.inspection
+        if inspection is None or not inspection.portrait_image:
+            return {}
+        return {inspection.portrait_image: self._desk.store.image(inspection.portrait_image)}
+
+    def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
+        return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
+
+
+def _cautious(confidence: float) -> float:
+    """In steps of 0.05 and never above 0.95: a reading is never certain by itself."""
+    return min(int(confidence * 20) / 20, 0.95)
+
+
+def _ordered(stays: set[Stay]) -> tuple[Stay, ...]:
+    return tuple(sorted(stays, key=lambda stay: (stay.entered, stay.left or date.max)))
+
+
+def _national_name(files: Mapping[str, bytes]) -> str:
+    """The name in national characters from DG11, "" when the chip has none that can be read."""
+    if "DG11" not in files:
+        return ""
+    try:
+        return ", ".join(data_groups.parse_dg11(files["DG11"]).full_name)
+    except CardError:
+        return ""
+
+
+def _portrait(files: Mapping[str, bytes]) -> bytes:
+    if "DG2" not in files:
+        return b""
+    try:
+        faces = face.parse_dg2(files["DG2"])
+    except CardError:
+        return b""
+    return faces[0].image if faces else b""

@@ -1,0 +1,255 @@
+"""The verdict: a pill that cannot be misread and the groups, checks and reasons behind it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from ui import iconset
+from ui.i18n import tr
+from ui.palette import Tone
+from ui.theme import GAP, TARGET, theme
+from ui.widgets.basics import Button, Icon, clear, column, label, row
+
+TONES: Mapping[str, Tone] = {
+    "successful": Tone.GOOD,
+    "failed": Tone.BAD,
+    "undetermined": Tone.DOUBT,
+    "not supported": Tone.NEUTRAL,
+    "aborted": Tone.NEUTRAL,
+}
+ICONS: Mapping[str, str] = {
+    "successful": "ok",
+    "failed": "failed",
+    "undetermined": "undetermined",
+    "not supported": "unsupported",
+    "aborted": "aborted",
+}
+
+
+def tone_of(outcome: str) -> Tone:
+    return TONES.get(outcome, Tone.NEUTRAL)
+
+
+class VerdictPill(QWidget):
+    """The overall verdict: colour, icon and one word of 22 pt on a filled pill."""
+
+    HEIGHT = 52
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcome, self.word, self.note = "", "", ""
+        self.setFixedHeight(self.HEIGHT)
+        self.setAccessibleName("")
+        theme.changed.connect(self.update)
+
+    def show_outcome(self, outcome: str, word: str, note: str = "") -> None:
+        """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet; `note` stands right."""
+        self.outcome, self.word, self.note = outcome, word, note
+        self.setAccessibleName(f"{word} {note}".strip())
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self.HEIGHT)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette, tone = theme.palette, tone_of(self.outcome)
+        filled = bool(self.outcome)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QColor(palette.fill(tone) if filled else palette.line))
+        painter.setBrush(QColor(palette.fill(tone) if filled else palette.sunken))
+        painter.drawRoundedRect(box, 6, 6)
+        ink = palette.on(tone) if filled else palette.muted
+        left = 16.0
+        if filled:
+            iconset.paint(painter, ICONS[self.outcome], QRectF(left, 12, 28, 28), ink)
+            left += 28 + 12
+        painter.setPen(QColor(ink))
+        room = box.adjusted(left, 0, -14, 0)
+        small = self._font(11, bold=True)
+        painter.setFont(small)
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), self.note)
+        room.setRight(room.right() - (_width(small, self.note) + 12 if self.note else 0))
+        size = 22.0 if filled else 14.0
+        while filled and size > 20 and _width(self._font(size, bold=True), self.word) > room.width():
+            size -= 0.5
+        painter.setFont(self._font(size, bold=filled))
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.word)
+
+    def _font(self, points: float, *, bold: bool) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(points)
+        font.setBold(bold)
+        return font
+
+
+def _width(font: QFont, text: str) -> int:
+    return QFontMetrics(font).horizontalAdvance(text)
+
+
+class GroupRow(QFrame):
+    """One group: a row that opens in place and shows its checks and reasons."""
+
+    toggled = Signal(str, bool)
+
+    def __init__(self, group: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.group = group
+        self.name = str(group["name"])
+        outcome = str(group["outcome"])
+        self.button = Button()
+        self.button.setProperty("kind", "row")
+        self.button.setCheckable(True)
+        self.button.setMinimumHeight(TARGET)
+        inner = QHBoxLayout(self.button)
+        inner.setContentsMargins(6, 0, 8, 0)
+        inner.setSpacing(GAP)
+        self._chevron = Icon("chevron-right", 16, "muted")
+        self._title = label("strong", wrap=True)
+        self._word = label("strong")
+        self._word.setProperty("tone", str(tone_of(outcome)))
+        self._seen = Icon("", 16, "muted")
+        inner.addWidget(Icon(ICONS.get(outcome, "dot"), 20, str(tone_of(outcome)) if outcome else "line"))
+        inner.addWidget(self._title, 1)
+        inner.addWidget(self._word)
+        inner.addWidget(self._chevron)
+        for child in self.button.findChildren(QWidget):
+            child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._details = QWidget()
+        self._lines = QVBoxLayout(self._details)
+        self._lines.setContentsMargins(34, 0, 8, 8)
+        self._lines.setSpacing(4)
+        self._details.hide()
+        body = column(gap=0)
+        body.addWidget(self.button)
+        body.addWidget(self._details)
+        self.setLayout(body)
+        self.button.toggled.connect(self._toggle)
+        self.reword()
+
+    def _toggle(self, opened: bool) -> None:
+        self._details.setVisible(opened)
+        self._chevron.show_icon("chevron-down" if opened else "chevron-right", "muted")
+        self.toggled.emit(self.name, opened)
+
+    def reword(self) -> None:
+        """Fill in the words of the language in force."""
+        outcome = str(self.group["outcome"])
+        title, word = tr.label(self.name), tr.label(outcome) if outcome else "–"
+        self._title.setText(title)
+        self._word.setText(word)
+        self.button.setAccessibleName(f"{title}: {word}")
+        clear(self._lines)
+        self.button.setEnabled(bool(outcome))
+        self._chevron.setVisible(bool(outcome))
+        for check in self.group.get("checks", ()):
+            self._add_check(check)
+
+    def _add_check(self, check: Mapping[str, Any]) -> None:
+        outcome = str(check["outcome"])
+        line = row(gap=GAP)
+        line.addWidget(Icon(ICONS.get(outcome, "unsupported"), 16, str(tone_of(outcome))))
+        line.addWidget(label(text=tr.label(str(check["name"]))), 1)
+        word = label("caption", text=tr.label(outcome))
+        word.setProperty("tone", str(tone_of(outcome)))
+        line.addWidget(word)
+        self._lines.addLayout(line)
+        for finding in check.get("findings", ()):
+            self._lines.addWidget(self._finding(finding, outcome))
+
+    @staticmethod
+    def _finding(finding: Mapping[str, Any], outcome: str) -> QWidget:
+        text, advice = tr.message(str(finding["reason"]))
+        detail = str(finding.get("detail", ""))
+        text = f"{text.rstrip('.')}: {detail}" if detail else text
+        holder = QWidget()
+        lines = column(gap=0)
+        lines.setContentsMargins(24, 0, 0, 4)
+        reason = label("strong", text=text, wrap=True)
+        reason.setProperty("tone", str(tone_of(outcome)))
+        lines.addWidget(reason)
+        if advice:
+            lines.addWidget(label("caption", text=advice, wrap=True))
+        holder.setLayout(lines)
+        return holder
+
+
+PENDING: tuple[Mapping[str, Any], ...] = tuple(
+    {"name": name, "outcome": "", "checks": ()}
+    for name in (
+        *("optical", "chip_access", "chip_authenticity", "security_object"),
+        *("issuer_certificates", "integrity", "issuing_state", "combined"),
+    )
+)
+
+
+class VerdictTree(QScrollArea):
+    """All groups in TR-03135 order; arrows move, Space opens."""
+
+    group_opened = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        holder = QWidget()
+        self._rows = column(gap=0)
+        self._rows.setAlignment(Qt.AlignmentFlag.AlignTop)
+        holder.setLayout(self._rows)
+        self.setWidget(holder)
+        self.groups: list[GroupRow] = []
+        self._shown: Sequence[Mapping[str, Any]] = ()
+
+    def show_groups(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Show a report's groups, or the empty rows of one; the same groups again keep what is open."""
+        groups = groups or PENDING
+        if groups == self._shown:
+            return
+        self._shown = groups
+        self.verticalScrollBar().setValue(0)
+        clear(self._rows)
+        self.groups = [GroupRow(group) for group in groups]
+        for entry in self.groups:
+            entry.toggled.connect(self._on_toggled)
+            self._rows.addWidget(entry)
+
+    def open_group(self, name: str) -> None:
+        """Open a group, bring it into view and give it the focus."""
+        for entry in self.groups:
+            if entry.name == name:
+                entry.button.setChecked(True)
+                entry.button.setFocus(Qt.FocusReason.TabFocusReason)
+                QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
+                return
+
+    def reveal(self, name: str) -> None:
+        """Scroll to a group without opening it."""
+        for entry in self.groups:
+            if entry.name == name:
+                QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
+                return
+
+    def reword(self) -> None:
+        for entry in self.groups:
+            entry.reword()
+
+    def _on_toggled(self, name: str, opened: bool) -> None:
+        if opened:
+            self.group_opened.emit(name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
+        step = moves.get(Qt.Key(event.key()))
+        focused = [i for i, entry in enumerate(self.groups) if entry.button.hasFocus()]
+        if step is None or not focused:
+            super().keyPressEvent(event)
+            return
+        target = max(0, min(len(self.groups) - 1, focused[0] + step))
+        self.groups[target].button.setFocus(Qt.FocusReason.TabFocusReason)
+        self.ensureWidgetVisible(self.groups[target], 0, 8)
