@@ -85,7 +85,6 @@ class SimulatedDesk:
         else:
             self._readers.insert(DOCUMENT, chip)
         self._order("show", page=str(page), seed=self._papers.specimen(traveller).key)
-        self._papers.prepare(traveller + 1)
 
     def withdraw(self) -> None:
         """Take the passport away."""
@@ -132,7 +131,6 @@ class SimulatedDesk:
 
     def close(self) -> None:
         """Switch the devices off; what lies in the readers stays there."""
-        self._papers.close()
         self._readers.close()
         self._devices.close()
 

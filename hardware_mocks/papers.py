@@ -1,10 +1,6 @@
-"""The travellers' papers on disk: page picture and chip memory, made when first needed and kept.
-
-While one traveller stands at the desk the next one's papers are made in the background.
-"""
+"""The travellers' papers on disk: page picture and chip memory, made when first needed and kept."""
 
 import hashlib
-import threading
 from pathlib import Path
 
 from crypto.pki_lab import LabPki
@@ -20,34 +16,12 @@ class Papers:
         self._directory = directory
         self._scenario = scenario
         self._lab = lab
-        self._making = threading.Lock()
-        self._closed = threading.Event()
 
     def specimen(self, traveller: int) -> Specimen:
         return Specimen(self._scenario.traveller[traveller], f"{self._scenario.seed}/{traveller}")
 
     def take(self, traveller: int) -> tuple[Path, Path | None]:
         """Page picture and chip image (None: a passport without a chip). CryptoError, OSError."""
-        with self._making:
-            return self._made(traveller)
-
-    def prepare(self, traveller: int) -> None:
-        """Make them in the background, if there is such a traveller."""
-        if traveller < len(self._scenario.traveller):
-            threading.Thread(target=self._prepare, args=(traveller,), daemon=True).start()
-
-    def close(self) -> None:
-        """No more preparations; one that runs is waited for."""
-        self._closed.set()
-        with self._making:
-            pass
-
-    def _prepare(self, traveller: int) -> None:
-        with self._making:
-            if not self._closed.is_set():
-                self._made(traveller)
-
-    def _made(self, traveller: int) -> tuple[Path, Path | None]:
         specimen = self.specimen(traveller)
         passport = specimen.traveller.passport
         signer = self._lab.signer(passport.country, passport.signer).certificate

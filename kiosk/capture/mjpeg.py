@@ -31,10 +31,13 @@ class MjpegStream:
             raise StreamBroken("a stream's address begins with http:// or https://")
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+        self._socket: socket.socket | None = None
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def frames(self) -> Iterator[bytes]:
         """Connect and yield pictures until the line ends, which raises."""
+        self._connection.connect()
+        self._socket = self._connection.sock  # http.client lets go of it where the answer has no end
         self._connection.request("GET", self._path)
         response = self._connection.getresponse()
         boundary = _boundary(response)
@@ -43,10 +46,9 @@ class MjpegStream:
             yield _body(response, headers)
 
     def close(self) -> None:
-        sock = self._connection.sock
-        if sock is not None:
+        if self._socket is not None:
             with suppress(OSError):  # already gone
-                sock.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
 
