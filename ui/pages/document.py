@@ -105,6 +105,8 @@ class DocumentColumn(QFrame):
             return tr("document.typed")
         if page.doubtful:
             return tr("document.doubtful", n=len(page.doubtful))
+        if not page.confidence:
+            return ""
         return tr("document.certainty", percent=tr.percent(page.confidence))
 
     def _show_view(self) -> None:
