@@ -55,7 +55,7 @@ TRANSIENT = MappingProxyType({"stored": False})
 
 @dataclass(frozen=True)
 class PageReading:
-    """One accepted reading of the data page: what is printed and, while it is fresh, how sure the reader is."""
+    """One accepted reading of the data page: what is printed and, while fresh, how sure the reader is."""
 
     mrz_lines: tuple[str, ...]
     confidence: float = field(default=0.0, metadata=TRANSIENT)  # 0..1 over characters, 0: not known any more
