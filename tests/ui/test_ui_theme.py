@@ -55,13 +55,12 @@ def test_the_style_sheet_has_every_token(palette: Palette) -> None:
 
 def test_every_icon_draws_in_its_colour(qapp: object) -> None:
     assert set(SECTIONS) | set(ICONS.values()) <= iconset.names()
+    wanted = QColor("#17659e")
     for name in iconset.names():
-        image = iconset.pixmap(name, "#17659e", 48).toImage()
-        inked = [
-            image.pixelColor(x, y)
-            for x in range(48)
-            for y in range(48)
-            if image.pixelColor(x, y).alpha() > 250
-        ]
+        image = iconset.pixmap(name, wanted.name(), 48).toImage()
+        pixels = [image.pixelColor(x, y) for x in range(48) for y in range(48)]
+        inked = [color for color in pixels if color.alpha() > 200]
         assert inked, name
-        assert all(color == QColor("#17659e") for color in inked), name
+        for color in inked:
+            off = (color.red() - wanted.red(), color.green() - wanted.green(), color.blue() - wanted.blue())
+            assert max(map(abs, off)) <= 3, name

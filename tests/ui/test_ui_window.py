@@ -196,19 +196,20 @@ def clipped(root: QWidget) -> list[str]:
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
 def test_nothing_is_cut_off(qtbot: Any, open_window: Open, language: str, size: tuple[int, int]) -> None:
     window = open_window(FakeKiosk(Plan(report("failed", **MARKED))), language=language, size=size)
+    qtbot.wait(50)
     assert clipped(window) == []
     decide(qtbot, window)
     window.inspect_page.person.open_next_finding()
-    qtbot.wait(10)
+    qtbot.wait(50)
     assert (window.width(), window.height()) == size
     assert clipped(window) == []
     window.inspect_page.decision.decision.ask_refuse()
-    qtbot.wait(10)
+    qtbot.wait(50)
     assert clipped(window.inspect_page) == []
     for section in SECTIONS[1:]:
         window.go(section)
         qtbot.waitUntil(lambda: not window.desk.busy)
-        qtbot.wait(10)
+        qtbot.wait(50)
         assert clipped(window.pages[section]) == [], section
 
 
@@ -220,7 +221,7 @@ def test_the_whole_form_and_all_buttons_show_at_the_smallest_size(
     decide(qtbot, window)
     column = window.inspect_page.decision
     column.form.fill(FORM)
-    qtbot.wait(10)
+    qtbot.wait(50)
     assert column.upper.verticalScrollBar().maximum() == 0
 
 

@@ -24,11 +24,12 @@ def test_every_word_has_all_three_languages_and_the_same_places() -> None:
 
 
 def test_kazakh_and_russian_are_not_left_in_english() -> None:
-    same = {"state.theme", "audit.sequence"}
-    for key, texts in catalogue().items():
+    wordless = {"step.of"}  # "{time} / {budget}"
+    for key in set(catalogue()) - wordless:
+        texts = catalogue()[key]
         for language in ("kk", "ru"):
             assert re.search("[А-Яа-яЁёӘәІіҢңҒғҮүҰұҚқӨөҺһ№]", texts[language]), (key, language)
-            assert texts[language] != texts["en"] or key in same, (key, language)
+            assert texts[language] != texts["en"], (key, language)
 
 
 def test_no_word_mixes_latin_and_cyrillic_letters() -> None:
@@ -42,7 +43,7 @@ def test_no_word_mixes_latin_and_cyrillic_letters() -> None:
 def test_every_key_used_in_the_code_exists_and_every_key_is_used() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     sections = {key.partition(".")[0] for key in catalogue()}
-    pattern = re.compile(rf'"((?:{"|".join(sections)})\.[\w.]+)"')
+    pattern = re.compile(rf"""["']((?:{"|".join(sections)})\.[\w.]+)["']""")
     used = set(pattern.findall(code))
     assert used <= set(catalogue())
     families = {key.partition(".")[0] for key in re.findall(r'"(\w+\.)\{', code)}

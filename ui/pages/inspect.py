@@ -49,6 +49,7 @@ class DecisionColumn(QFrame):
         self.upper.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.upper.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.upper.setWidget(holder)
+        self.upper.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         body.addWidget(self.upper, 1)
         body.addWidget(divider(vertical=False))
         self.decision = DecisionPanel()

@@ -41,6 +41,7 @@ class PersonColumn(QFrame):
         self.tree = VerdictTree()
         body.addWidget(self.tree, 1)
         self.tree.group_opened.connect(model.open_group)
+        model.ticked.connect(self.show_progress)
         self._unopened: tuple[str, ...] = ()
 
     def _make_fields(self) -> QGridLayout:
@@ -60,8 +61,8 @@ class PersonColumn(QFrame):
             cell.addWidget(caption)
             cell.addWidget(self.values[name])
             grid.addLayout(cell, line, start, 1, span)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(0, 9)
+        grid.setColumnStretch(1, 11)
         grid.setRowStretch(3, 1)
         return grid
 
@@ -103,10 +104,24 @@ class PersonColumn(QFrame):
             count = len(self._model.unopened())
             note = f"{tr('verdict.to_open', n=count)} · F6" if count else ""
             self.pill.show_outcome(overall, tr.label(overall), note)
-        elif self._model.phase in (Phase.SCAN, Phase.CHIP) and self._model.running:
-            self.pill.show_outcome("", tr("verdict.pending"))
+        elif self._model.running:
+            self.show_progress()
         else:
             self.pill.show_outcome("", tr("verdict.none"))
+
+    def show_progress(self) -> None:
+        """Name the wait and what is left of it, where the verdict will be."""
+        model = self._model
+        if not model.running or (model.case is not None and model.case.inspection is not None):
+            return
+        progress, note = model.progress, ""
+        word = tr.label(progress.phase) if progress else tr("verdict.pending")
+        if model.phase is Phase.CHIP:
+            note = tr("document.put_on_reader")
+        if progress is not None and progress.total:
+            size = tr.kilobytes(progress.total - progress.done)
+            note = tr("card.left", item=tr.item(progress.item), size=size)
+        self.pill.show_outcome("", word, note)
 
     def _show_fields(self, document: TravelDocument | None) -> None:
         for name, value in self.values.items():

@@ -10,10 +10,11 @@ from ui.i18n import LANGUAGES, tr, worded
 from ui.models.desk import DeskState
 from ui.palette import Tone
 from ui.theme import HALF, theme
-from ui.widgets.basics import Button, Dot, Icon, column, divider, label, restyle, row
+from ui.widgets.basics import Button, Dot, FitLabel, Icon, column, divider, label, restyle, row
 
 SECTIONS = ("inspect", "cases", "cards", "stock", "station", "audit")
 RAIL_WIDTH = 80
+STATUS_WIDTH = 76  # so that a changing word does not move its neighbours
 
 
 class StatusItem(QWidget):
@@ -54,19 +55,24 @@ class TopBar(QFrame):
         body = row(gap=14)
         body.setContentsMargins(16, 0, 8, 0)
         self.setLayout(body)
-        self.post = StatusItem("", light=False)
-        self.post.caption.setText(station)
-        self.post.word.setText(post)
+        place = column(gap=0)
+        place.setContentsMargins(0, 7, 0, 7)
+        self.station, self.post = FitLabel(10, 8, color="muted"), FitLabel(11, 8, bold=True)
+        self.station.setText(station)
+        self.post.setText(post)
+        place.addWidget(self.station)
+        place.addWidget(self.post)
         self.who = StatusItem("", light=False)
         self.who.caption.setText(operator)
         self.lists = StatusItem("top.lists")
         self.registry = StatusItem("top.registry")
         self.devices = {name: StatusItem(f"top.{name}") for name in ("reader", "camera", "printer")}
-        body.addWidget(self.post)
+        body.addLayout(place, 1)
         body.addWidget(divider())
         body.addWidget(self.who)
         body.addStretch(1)
         for item in (self.lists, self.registry, *self.devices.values()):
+            item.setMinimumWidth(STATUS_WIDTH)
             body.addWidget(item)
         body.addWidget(divider())
         self._add_languages(body)
@@ -125,7 +131,9 @@ class TopBar(QFrame):
             tone = {"ready": Tone.GOOD, "unknown": Tone.NEUTRAL, "paused": Tone.DOUBT}.get(
                 device.word, Tone.BAD
             )
-            item.show_state(tone, tr(f"state.{device.word}"), "\n".join(device.reasons))
+            known = device.word != "unknown"
+            word = tr(f"state.{device.word}")
+            item.show_state(tone, word if known else "–", "\n".join(device.reasons) if known else word)
         for button in self.languages.buttons():
             button.setChecked(button.property("language") == tr.language)
 
@@ -133,7 +141,7 @@ class TopBar(QFrame):
         state = self._state
         waiting = state.queue.cases if state.queue else 0
         if state.online is None:
-            self.registry.show_state(Tone.NEUTRAL, tr("state.unknown"))
+            self.registry.show_state(Tone.NEUTRAL, "–", tr("state.unknown"))
         elif state.refused:
             self.registry.show_state(Tone.BAD, tr("state.refused", n=state.refused))
         elif not state.online:

@@ -48,7 +48,7 @@ class VerdictPill(QWidget):
     def show_outcome(self, outcome: str, word: str, note: str = "") -> None:
         """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet; `note` stands right."""
         self.outcome, self.word, self.note = outcome, word, note
-        self.setAccessibleName(f"{word} {note}".strip())
+        self.setAccessibleName(f"{tr('verdict.title')}: {word} {note}".strip())
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -70,12 +70,12 @@ class VerdictPill(QWidget):
             left += 28 + 12
         painter.setPen(QColor(ink))
         room = box.adjusted(left, 0, -14, 0)
-        small = self._font(11, bold=True)
+        small = self._font(11 if filled else 10, bold=filled)
         painter.setFont(small)
         painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), self.note)
         room.setRight(room.right() - (_width(small, self.note) + 12 if self.note else 0))
-        size = 22.0 if filled else 14.0
-        while filled and size > 20 and _width(self._font(size, bold=True), self.word) > room.width():
+        size, smallest = (22.0, 20.0) if filled else (14.0, 10.0)
+        while size > smallest and _width(self._font(size, bold=filled), self.word) > room.width():
             size -= 0.5
         painter.setFont(self._font(size, bold=filled))
         painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.word)
