@@ -15,10 +15,12 @@ from kiosk import messages
 from kiosk.domain.documents import Declaration
 from kiosk.errors import ErrorCode
 from kiosk.ports import Progress, ProgressPhase
-from ui.models.inspection import Phase
+from ui.i18n import tr
+from ui.models.inspection import NEEDS_OPENING, Phase
 from ui.widgets.basics import ActionButton, FitLabel
 from ui.widgets.mrz import latin_key
 from ui.widgets.pictures import CARD_RATIO
+from ui.widgets.verdict import ICONS
 from ui.window import SECTIONS
 
 Open = Callable[..., Any]
@@ -211,6 +213,20 @@ def test_nothing_is_cut_off(qtbot: Any, open_window: Open, language: str, size: 
         qtbot.waitUntil(lambda: not window.desk.busy)
         qtbot.wait(50)
         assert clipped(window.pages[section]) == [], section
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_the_verdict_is_never_cut(qtbot: Any, open_window: Open, language: str) -> None:
+    window = open_window(FakeKiosk(), language=language)
+    pill = window.inspect_page.person.pill
+    for outcome in ICONS:
+        needs_opening = outcome in NEEDS_OPENING
+        note = f"{tr('verdict.to_open', n=8)}\nF6" if needs_opening else ""
+        pill.show_outcome(outcome, tr.label(outcome), note)
+        assert pill.fits(), outcome
+    for phase in ("READ_CHIP", "LOOK_UP_STAYS", "LOOK_FOR_PAGE"):
+        pill.show_outcome("", tr.label(phase), "")
+        assert pill.fits(), phase
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])

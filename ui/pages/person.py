@@ -102,7 +102,7 @@ class PersonColumn(QFrame):
         if case is not None and case.inspection is not None:
             overall = case.inspection.overall
             count = len(self._model.unopened())
-            note = f"{tr('verdict.to_open', n=count)} · F6" if count else ""
+            note = f"{tr('verdict.to_open', n=count)}\nF6" if count else ""
             self.pill.show_outcome(overall, tr.label(overall), note)
         elif self._model.running:
             self.show_progress()

@@ -69,16 +69,29 @@ class VerdictPill(QWidget):
             iconset.paint(painter, ICONS[self.outcome], QRectF(left, 12, 28, 28), ink)
             left += 28 + 12
         painter.setPen(QColor(ink))
-        room = box.adjusted(left, 0, -14, 0)
-        small = self._font(11 if filled else 10, bold=filled)
-        painter.setFont(small)
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), self.note)
-        room.setRight(room.right() - (_width(small, self.note) + 12 if self.note else 0))
+        word, note, room = self._arrange(left)
+        painter.setFont(note)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(box.adjusted(left, 0, -14, 0), int(flags), self.note)
+        painter.setFont(word)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRectF(left, 0, room, self.HEIGHT), int(flags), self.word)
+
+    def _arrange(self, left: float) -> tuple[QFont, QFont, float]:
+        """Fonts of word and note, and the width left for the word."""
+        filled = bool(self.outcome)
+        note = self._font(11 if filled else 10, bold=filled)
+        taken = max(_width(note, line) for line in self.note.split("\n")) + 12 if self.note else 0
+        room = self.width() - left - 14 - taken
         size, smallest = (22.0, 20.0) if filled else (14.0, 10.0)
-        while size > smallest and _width(self._font(size, bold=filled), self.word) > room.width():
+        while size > smallest and _width(self._font(size, bold=filled), self.word) > room:
             size -= 0.5
-        painter.setFont(self._font(size, bold=filled))
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.word)
+        return self._font(size, bold=filled), note, room
+
+    def fits(self) -> bool:
+        """Whether the whole word shows."""
+        word, _, room = self._arrange(56 if self.outcome else 16)
+        return _width(word, self.word) <= room
 
     def _font(self, points: float, *, bold: bool) -> QFont:
         font = QFont(self.font())
