@@ -18,10 +18,12 @@ from registry import config as configuration
 from registry.app import build_app
 from registry.config import Config
 from registry.errors import RegistryError, RegistryErrorCode
+from registry.messages import message
 from registry.services import Registry
 from registry.storage import Database
 
 BACKLOG = 64
+EXIT_ERROR = 3  # as in the command host
 
 
 class Output(Protocol):
@@ -68,23 +70,37 @@ class RegistryCommand:
         listing.add_argument("--limit", type=int, default=20)
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
-        """Raises RegistryError."""
+        """Exit status 0, or 3 with `{"error": {code, text, advice, detail}}` as the answer."""
         directory: Path = args.dir or args.home / "registry"
         actions = {"serve": _serve, "token": _token, "password": _password, "list": _list, "create": _create}
-        return actions[args.action](args, directory, out)
+        try:
+            return actions[args.action](args, directory, out)
+        except RegistryError as error:
+            return _report(error, getattr(args, "language", None) or "en", out)
 
 
 COMMAND = RegistryCommand()
 
 
+def _report(error: RegistryError, language: str, out: Output) -> int:
+    """The registry's own family of errors: the host below knows only the kiosk's."""
+    text, advice = message(error.code, language)
+    shown = {"code": error.code.value, "text": text, "advice": advice, "detail": error.detail}
+    out.result({"error": shown})
+    if not out.json:
+        sys.stderr.write(f"{text} ({error.detail}) [{error.code}]\n{advice}\n")
+    return EXIT_ERROR
+
+
 def _prepare(args: argparse.Namespace, directory: Path) -> Config:
-    """Load the registry; with --world make it, with --station give a missing token."""
+    """Load the registry; with --world make it, with --station give a token unless one is there."""
     if args.world:
         configuration.create(directory, args.world)
     loaded = configuration.load(directory)
-    if args.station and args.station not in loaded.stations:
-        return configuration.add_station(directory, args.station, directory / configuration.TOKEN)
-    return loaded
+    target = directory / configuration.TOKEN
+    if not args.station or (args.station in loaded.stations and target.exists()):
+        return loaded
+    return configuration.add_station(directory, args.station, target)
 
 
 def _create(args: argparse.Namespace, directory: Path, out: Output) -> int:
@@ -226,17 +242,13 @@ class _Terminal:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run without the host; errors go to standard error as one JSON object, exit code 1."""
+    """Run without the host; exit status 0, or 3 for an error with a code."""
     parser = argparse.ArgumentParser(prog="python -m registry.commands", description=COMMAND.help)
     parser.add_argument("--home", type=Path, default=Path.cwd())
     parser.add_argument("--json", action="store_true")
     COMMAND.configure(parser)
     args = parser.parse_args(arguments)
-    try:
-        return COMMAND.run(args, _Terminal(args.json))
-    except RegistryError as error:
-        sys.stderr.write(json.dumps({"error": {"code": error.code, "text": error.detail}}) + "\n")
-        return 1
+    return COMMAND.run(args, _Terminal(args.json))
 
 
 if __name__ == "__main__":

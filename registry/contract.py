@@ -30,12 +30,13 @@ def _text(longest: int, shortest: int = 0) -> Any:
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 StationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 CardNumber = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{9}$")]
-DocumentKey = Annotated[str, StringConstraints(pattern=r"^[A-Z<]{0,3}-[A-Z0-9<]{1,22}$")]
-Nationality = Annotated[str, StringConstraints(pattern=r"^[A-Z]{0,3}$")]
+# As wide as an MRZ is: what a camera misread, or a forger printed, must be registrable too.
+DocumentKey = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9<]{0,3}-[A-Z0-9<]{0,22}$")]
+Nationality = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9<]{0,3}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MaybeSha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{0,64}$")]
-Finding = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,64}(:[A-Za-z0-9._ /-]{0,64})?$")]
+Finding = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,64}(:[^\x00-\x1f\x7f]{0,300})?$")]
 Overall = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z _]{2,31}$")]
 DataGroup = Annotated[str, StringConstraints(pattern=r"^(DG)?([1-9]|1[0-6])$")]
 ChipSerial = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{0,32}$")]
@@ -55,7 +56,7 @@ class _Body(BaseModel):
 class Person(_Body):
     surname: Name
     given_names: Name
-    national_name: Name
+    national_name: Line
     birth: date | None
     sex: Literal["M", "F", "X"]
     nationality: Nationality

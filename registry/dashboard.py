@@ -47,7 +47,7 @@ TAGS = {
     "ACTIVE": ("good", "✓ Active"),
     "SPOILED": ("bad", "✕ Spoiled"),
     "VOID": ("none", "– Void"),
-    "successful": ("good", "✓ Genuine"),
+    "successful": ("good", "✓ Successful"),
     "failed": ("bad", "✕ Failed"),
 }
 COUNTS = (
@@ -94,7 +94,7 @@ def _arrivals(rows: Iterable[Mapping[str, Any]]) -> str:
         )
         for row in rows
     ]
-    head = ("Decided (UTC)", "Station", "Nationality", "Document", "Decision", "Card number", "Card")
+    head = ("Decided (UTC)", "Station", "Nationality", "Inspection", "Decision", "Card number", "Card")
     return _table(head, cells, "Nobody has arrived yet.")
 
 

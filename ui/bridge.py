@@ -7,23 +7,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from kiosk.errors import ErrorCode, Problem
+from kiosk.lanes import Lane
 from kiosk.ports import Frame, Hint, Image
 
 T = TypeVar("T")
 FRAME_INTERVAL = 1 / 20  # seconds: more pictures than this are dropped
 VIEW_SIZE = QSize(960, 720)
-
-
-class Lane(Protocol):
-    """Where blocking calls run (kiosk.lanes.Lane)."""
-
-    def submit(self, fn: Callable[..., Any], *args: Any) -> "Future[Any]": ...
 
 
 def as_problem(error: BaseException) -> Problem:
@@ -110,19 +105,18 @@ class FrameRelay(QObject):
         self._closed = False
         self._ready.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    def offer(self, frame: Frame, hint: Hint | None) -> bool:
-        """Called on the camera's lane; False when the picture was dropped for being too soon."""
+    def offer(self, frame: Frame, hint: Hint | None) -> None:
+        """Called on the camera's lane; a picture that comes too soon is dropped."""
         now = time.monotonic()
         with self._guard:
             if self._closed or now - self._last < FRAME_INTERVAL:
-                return False
+                return
             self._last = now
         picture = to_qimage(frame.image).scaled(VIEW_SIZE, Qt.AspectRatioMode.KeepAspectRatio)
         with self._guard:
             waiting, self._newest = self._newest is not None, (picture, hint)
             if not waiting and not self._closed:
                 self._ready.emit()
-        return True
 
     def close(self) -> None:
         with self._guard:

@@ -7,7 +7,7 @@ so one walk over the tree changes the language of a window.
 
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import cache
 from importlib import resources
 
@@ -46,6 +46,7 @@ class Words(QObject):
     def __init__(self, language: str = "ru") -> None:
         super().__init__()
         self.language = language
+        self.zone: tzinfo | None = None  # the post's own time; None: the machine's
 
     def switch(self, language: str) -> None:
         """Change the language of everything that is on screen."""
@@ -94,10 +95,14 @@ class Words(QObject):
         }
         return patterns[self.language].replace(" ", NBSP)
 
-    def moment(self, at: datetime) -> str:
-        """Date and time of day where the desk stands."""
-        local = at.astimezone()
-        return f"{self.date(local.date())}, {local:%H:%M}"
+    def local(self, at: datetime) -> datetime:
+        """A moment on the clock of the post."""
+        return at.astimezone(self.zone)
+
+    def moment(self, at: datetime, clock: str = "%H:%M") -> str:
+        """Date and time of day at the post."""
+        local = self.local(at)
+        return f"{self.date(local.date())}, {local:{clock}}"
 
     def decimal(self, value: float, places: int = 1) -> str:
         text = f"{value:.{places}f}"

@@ -62,7 +62,8 @@ QPushButton[kind="language"] { border-color: transparent; background: transparen
   padding: 0; min-width: 40px; max-width: 40px; }
 QPushButton[kind="language"]:checked { color: $text; background: $accent_soft; }
 QPushButton[kind="language"]:focus { border-color: $ring; }
-QPushButton[kind="rail"] { border-color: transparent; background: transparent; border-radius: 6px; padding: 0; }
+QPushButton[kind="rail"] { border-color: transparent; background: transparent;
+  border-radius: 6px; padding: 0; }
 QPushButton[kind="rail"]:hover { background: $sunken; }
 QPushButton[kind="rail"]:checked { background: $accent_soft; }
 QPushButton[kind="rail"]:focus { border-color: $ring; }
@@ -111,18 +112,20 @@ QFrame#fieldbox QLineEdit, QFrame#fieldbox QComboBox, QFrame#fieldbox QSpinBox {
   min-height: 20px; background: transparent; font-weight: 600; }
 QLabel[role="fieldcaption"] { color: $muted; font-size: 9pt; }
 
-QTableView { background: $surface; border: none; gridline-color: $line; selection-background-color: $accent_soft;
+QTableView { background: $surface; border: none; gridline-color: $line;
+  selection-background-color: $accent_soft;
   selection-color: $text; alternate-background-color: $sunken; }
 QTableView:focus { border: 2px solid $ring; }
 QTableView::item { padding: 0 12px; border-bottom: 1px solid $line; }
-QHeaderView::section { background: $surface; color: $muted; border: none; border-bottom: 1px solid $strong_line;
-  padding: 8px 12px; font-size: 10pt; font-weight: 600; }
+QHeaderView::section { background: $surface; color: $muted; border: none;
+  border-bottom: 1px solid $strong_line; padding: 8px 15px; font-size: 10pt; font-weight: 600; }
 QListWidget { background: $surface; border: 2px solid transparent; outline: none; }
 QListWidget:focus { border-color: $ring; }
 QListWidget::item { border-bottom: 1px solid $line; min-height: 60px; padding: 0; }
 QListWidget::item:selected { background: $accent_soft; color: $text; }
 
-QProgressBar { border: none; border-radius: 3px; background: $neutral_soft; max-height: 6px; min-height: 6px; }
+QProgressBar { border: none; border-radius: 3px; background: $neutral_soft;
+  max-height: 6px; min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
 QScrollBar::handle:vertical { background: $strong_line; border-radius: 3px; min-height: 44px; margin: 2px; }

@@ -1,7 +1,9 @@
 """The main window: frame, pages, ribbon, clock; it wires the models to the pages and owns no logic."""
 
+from datetime import timedelta, timezone
+
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from kiosk.errors import Problem
@@ -19,6 +21,7 @@ from ui.widgets.frame import SECTIONS, Rail, Ribbon, TopBar
 from ui.widgets.steps import StepStrip
 
 WATCH_INTERVAL = 10_000  # ms
+CLOSING_PATIENCE = 3.0  # seconds a running call may take to notice that it was cancelled
 MINIMUM = (1280, 720)
 
 
@@ -33,6 +36,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Shekara")
         self.setMinimumSize(*MINIMUM)
         station = desk.kiosk.station
+        tr.zone = timezone(timedelta(hours=station.utc_offset_hours))
         self.top = TopBar(station.name, station.id, desk.operator, str(desk.role))
         self.ribbon = Ribbon(controls=desk.kiosk.desk is not None) if station.lab else None
         self.rail = Rail()
@@ -91,6 +95,7 @@ class MainWindow(QMainWindow):
         model.changed.connect(self._show_times)
         model.ticked.connect(self._show_times)
         self.inspect_page.cards_wanted.connect(self._to_cards)
+        self.cards_page.next_wanted.connect(self._after_card)
         self.cases_page.resume_wanted.connect(self.resume)
         desk.hands_failed.connect(self._hands_failed)
         desk.hands_changed.connect(self._show_ribbon)
@@ -131,6 +136,11 @@ class MainWindow(QMainWindow):
     def _to_cards(self, case_id: str) -> None:
         self.go("cards")
         self.issuing.select(case_id)
+
+    def _after_card(self) -> None:
+        """The card is handed over: back to an empty desk."""
+        self.inspection.park()
+        self.go("inspect")
 
     # -- the tester's hands -------------------------------------------------------------------------
 
@@ -181,11 +191,16 @@ class MainWindow(QMainWindow):
         else:
             super().keyPressEvent(event)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.inspect_page.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self._clock.stop()
         self._watch.stop()
         self.inspection.cancel()
         self.issuing.cancel()
         self.inspection.frames.close()
+        self.desk.settle(CLOSING_PATIENCE)
         self.desk.close()
         super().closeEvent(event)

@@ -33,6 +33,7 @@ from kiosk.sync import RegistryClient
 from kiosk.workflow.desk import Desk, Hooks, Operator, Station
 from kiosk.workflow.session import Session, deliver
 
+SWITCHED_OFF = "http://127.0.0.1:9"  # discard port: a lab without its registry finds nobody there
 STATION_COUNTRY = "KZ"  # whose document signer signs the cards
 
 
@@ -207,7 +208,7 @@ def _open_ports(
     return Desk(
         station=_station(home, settings),
         store=store,
-        registry=_registry(settings, process, random),
+        registry=_registry(home, settings, process, random),
         clock=clock,
         random=random,
         camera=camera,
@@ -238,16 +239,21 @@ def _station(home: Home, settings: Settings) -> Station:
     )
 
 
-def _registry(settings: Settings, process: RegistryProcess | None, random: RandomBytes) -> Registry:
+def _registry(
+    home: Home, settings: Settings, process: RegistryProcess | None, random: RandomBytes
+) -> Registry:
+    """The client: of the embedded registry, the configured one, or of one that is switched off."""
+    url, token_file = settings.registry.url, Path(settings.registry.token_file)
     if process is not None:
         url, token_file = process.url, process.token_file
-    else:
-        url, token_file = settings.registry.url, Path(settings.registry.token_file)
+    if not url and not home.lab:
+        raise KioskError(ErrorCode.SETTINGS_INVALID, "registry.url")
     try:
-        token = token_file.read_text(encoding="ascii").strip() if url else ""
-    except OSError as error:
+        token = token_file.read_text(encoding="ascii").strip() if url else "none"
+    except (OSError, UnicodeDecodeError) as error:
         raise KioskError(ErrorCode.SETTINGS_INVALID, "registry.token_file") from error
-    return RegistryClient(url, token, settings.station.id, timeout=settings.registry.timeout, random=random)
+    timeout = settings.registry.timeout
+    return RegistryClient(url or SWITCHED_OFF, token, settings.station.id, timeout=timeout, random=random)
 
 
 def _uris(settings: Settings, desk: RehearsalDesk | None) -> dict[str, str]:

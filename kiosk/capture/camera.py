@@ -4,10 +4,13 @@ A daemon thread per camera keeps the newest picture only, so that a slow reader 
 and connects again after a loss. What it cannot read it drops.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPException
+from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -51,30 +54,35 @@ class HttpSource:
 
     def frames(self) -> Iterator[Callable[[], Image]]:
         for data in self._stream.frames():
-            yield lambda data=data: decode_image(data)  # type: ignore[misc]
+            yield partial(decode_image, data)
 
     def close(self) -> None:
         self._stream.close()
 
 
 class V4l2Source:
-    """A camera of the operating system, through OpenCV."""
+    """A camera of the operating system, `/dev/videoN`, through OpenCV; released by its own thread."""
 
     def __init__(self, device: str) -> None:
-        self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-        if not self._capture.isOpened():
-            raise StreamBroken("the video device cannot be opened")
+        number = re.fullmatch(r"/dev/video(\d{1,3})", device)
+        if number is None or not Path(device).exists():
+            raise StreamBroken("no such video device")
+        self._index = int(number[1])
+        self._stopped = threading.Event()
 
     def frames(self) -> Iterator[Callable[[], Image]]:
-        while True:
-            good, picture = self._capture.read()
-            if not good:
-                raise StreamBroken("the video device gives no picture")
-            image = np.asarray(picture, np.uint8)
-            yield lambda image=image: image  # type: ignore[misc]
+        capture = cv2.VideoCapture(self._index, cv2.CAP_V4L2)
+        try:
+            while not self._stopped.is_set():
+                good, picture = capture.read() if capture.isOpened() else (False, None)
+                if not good or picture is None:
+                    raise StreamBroken("the video device gives no picture")
+                yield partial(np.asarray, picture, np.uint8)
+        finally:
+            capture.release()
 
     def close(self) -> None:
-        self._capture.release()
+        self._stopped.set()
 
 
 class LiveCamera:
@@ -90,12 +98,13 @@ class LiveCamera:
         self._sequence = 0
         self._at = 0.0
         self._connected = False
+        self._failed = False
         self._given = 0
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
         with self._changed:
-            seen = self._changed.wait_for(lambda: self._sequence > 0, timeout)
-        if not seen:
+            seen = self._changed.wait_for(lambda: self._sequence > 0 or self._failed, timeout)
+        if not seen or self._failed:
             self.close()
             raise KioskError(ErrorCode.CAMERA_UNAVAILABLE, "the camera gives no picture")
 
@@ -164,5 +173,6 @@ class LiveCamera:
     def _lost(self) -> None:
         with self._changed:
             self._connected = False
+            self._failed = self._sequence == 0  # not even the first connection came about
             self._source = None
             self._changed.notify_all()

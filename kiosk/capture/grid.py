@@ -31,7 +31,7 @@ _PRINTED = 0.75  # correlation in every row
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """`matrix` maps (column, row * 1) cell centres, in cells, to frame pixels; columns x rows cells.
+    """`matrix` maps cell centres (column, row), counted from 0, to frame pixels.
 
     `step` is the line spacing in pitches, so that a canonical picture keeps its proportions.
     """
@@ -60,7 +60,8 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """`scores` is cells x alphabet, the best correlation over small shifts; mean of the best ones."""
+    """`scores` is cells x alphabet: the best correlation over small shifts, at most 1. `mean` is the
+    mean over the cells of their best character."""
 
     grid: Grid
     scores: Float

@@ -6,6 +6,7 @@ OSError, `http.client.HTTPException` or StreamBroken, never in a hang beyond the
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
@@ -30,24 +31,24 @@ class MjpegStream:
             raise StreamBroken("a stream's address begins with http:// or https://")
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+        self._socket: socket.socket | None = None
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def frames(self) -> Iterator[bytes]:
         """Connect and yield pictures until the line ends, which raises."""
+        self._connection.connect()
+        self._socket = self._connection.sock  # http.client lets go of it where the answer has no end
         self._connection.request("GET", self._path)
         response = self._connection.getresponse()
         boundary = _boundary(response)
         while True:
             headers = _part_headers(response, boundary)
-            yield _body(response, headers, boundary)
+            yield _body(response, headers)
 
     def close(self) -> None:
-        sock = self._connection.sock
-        if sock is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already gone
+        if self._socket is not None:
+            with suppress(OSError):  # already gone
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
 
@@ -85,10 +86,12 @@ def _part_headers(response: HTTPResponse, boundary: bytes) -> dict[str, str]:
     raise StreamBroken("too many header lines")
 
 
-def _body(response: HTTPResponse, headers: dict[str, str], boundary: bytes) -> bytes:
+def _body(response: HTTPResponse, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length", "")
-    if not length.isdecimal() or not 0 < int(length[:12]) <= MAX_FRAME_BYTES:
-        raise StreamBroken("a part without a sound length")
+    if not (length.isascii() and length.isdecimal() and len(length) < 10):
+        raise StreamBroken("a part without a length")
+    if not 0 < int(length) <= MAX_FRAME_BYTES:
+        raise StreamBroken("a part too large or empty")
     wanted, parts = int(length), []
     while wanted:
         chunk = response.read(min(wanted, _CHUNK))

@@ -30,6 +30,7 @@ FOREIGN = 0.10  # correlation taken off a character of the wrong class for its p
 RARE = 0.015  # taken off the letter O where digits may stand: issuers avoid it there
 SHARPNESS = 45.0  # correlation to log-probability
 MAX_BANDS = 14
+MAX_LOOKS = 10  # blocks matched in one frame: a page full of text must not stall the camera
 
 _LETTERS, _DIGITS, _ANY = "ABCDEFGHIJKLMNOPQRSTUVWXYZ<", "0123456789<", ALPHABET
 _TD3 = ("L" * 44, "A" * 9 + "D" + "LLL" + "DDDDDDD" + "S" + "DDDDDDD" + "A" * 14 + "DD")
@@ -69,14 +70,17 @@ class MrzReading:
 def read_mrz(gray: Gray) -> MrzReading | Hint:
     """Find and read the MRZ of a frame (height x width, 8 bit grey), or say why there is none."""
     best: Match | None = None
-    widest = 0.0
+    widest, looks = 0.0, 0
     for band in islice(find_bands(gray), MAX_BANDS):
         widest = max(widest, band.length)
         for found in _matches(gray, band):
+            looks += 1
             if _believable(found) and (reading := _decode(found)).confidence >= MIN_CONFIDENCE:
                 return reading
             if best is None or found.mean > best.mean:
                 best = found
+        if looks >= MAX_LOOKS:
+            break
     return explain(gray, best, widest)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kiosk.bootstrap.kiosk import Kiosk
 from kiosk.cli.rehearse import Outcome
+from kiosk.domain.card import JobState
 from kiosk.domain.cases import event_to_json
 from kiosk.errors import KioskError
 from kiosk.workflow.flow import replay
@@ -60,6 +61,9 @@ def _write_traveller(kiosk: Kiosk, outcome: Outcome, place: Path) -> None:
         (card / "front.png").write_bytes(outcome.faces.front_png)
         (card / "back.png").write_bytes(outcome.faces.back_png)
     _write_files(kiosk, job.id, card)
+    if job.state in (JobState.CHECKED, JobState.ACTIVE):
+        report = kiosk.store.image(f"card-{job.id}-report")
+        _write_json(card / "inspection.json", json.loads(report))
     _write_printed(kiosk, job.print_name, place / "printed")
 
 
@@ -83,8 +87,6 @@ def _write_files(kiosk: Kiosk, job_id: str, card: Path) -> None:
         (files / f"{name}.bin").write_bytes(content)
         if name == "EF.SOD":
             (files / "EF.SOD.cms.der").write_bytes(_without_tag(content))
-    report = kiosk.store.image(f"card-{job_id}-report")
-    _write_json(card / "inspection.json", json.loads(report))
 
 
 def _without_tag(ef_sod: bytes) -> bytes:

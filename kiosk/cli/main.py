@@ -7,7 +7,7 @@ broken); 2 wrong usage; 3 an error with a code; 130 interrupted.
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points, version
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -29,7 +29,30 @@ class _Parser(argparse.ArgumentParser):
 
 def _commands() -> dict[str, Command]:
     found = {entry.name: entry for entry in entry_points(group="shekara.commands")}
-    return {name: cast(Command, found[name].load()) for name in sorted(found)}
+    return {name: _load(found[name]) for name in sorted(found)}
+
+
+def _load(entry: EntryPoint) -> Command:
+    """One broken plug-in must not take the others with it."""
+    try:
+        return cast(Command, entry.load())
+    except ImportError as error:
+        return Unavailable(entry.name, str(error))
+
+
+class Unavailable:
+    """Stands for a command whose module could not be loaded; says so when it is called."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.help = "not available on this machine"
+        self._why = why
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+
+    def run(self, args: argparse.Namespace, out: Output) -> int:  # noqa: ARG002
+        raise KioskError(ErrorCode.DEPENDENCY_MISSING, f"{self.name}: {self._why}")
 
 
 def build_parser(commands: dict[str, Command]) -> _Parser:

@@ -233,7 +233,7 @@ class Case:
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """Plain JSON values, `kind` first; the inverse of `event_from_json`."""
+    """Plain JSON values, `kind` first, without transient fields; the inverse of `event_from_json`."""
     return {"kind": type(event).__name__, **_plain(event)}
 
 
@@ -246,7 +246,8 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        stored = (f.name for f in fields(value) if f.metadata.get("stored", True))
+        return {name: _plain(getattr(value, name)) for name in stored}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (datetime, date)):

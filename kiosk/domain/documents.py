@@ -4,9 +4,10 @@ Dates are calendar dates in the post's own day; names are kept in both spellings
 printed Latin spelling is the authority and is never derived from the national one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Sex(StrEnum):
@@ -48,13 +49,17 @@ class TravelDocument:
         return self.expiry is not None and self.expiry < day
 
 
+# Shown at the desk but not part of the case's history: two pictures of one page differ in it.
+TRANSIENT = MappingProxyType({"stored": False})
+
+
 @dataclass(frozen=True)
 class PageReading:
-    """One accepted reading of the data page: what is printed and how sure the reader is."""
+    """One accepted reading of the data page: what is printed and, while fresh, how sure the reader is."""
 
     mrz_lines: tuple[str, ...]
-    confidence: float  # 0..1, mean over characters
-    doubtful: tuple[tuple[int, int], ...] = ()  # (line, column) of characters to look at
+    confidence: float = field(default=0.0, metadata=TRANSIENT)  # 0..1 over characters, 0: not known any more
+    doubtful: tuple[tuple[int, int], ...] = field(default=(), metadata=TRANSIENT)  # (line, column) to look at
     page_image: str = ""  # id of the sealed image
     portrait_image: str = ""
     typed: bool = False  # entered by hand: the verdict is at best undetermined

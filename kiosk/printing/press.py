@@ -14,7 +14,7 @@ from kiosk.printing import artwork, layout
 from kiosk.printing.artwork import BLUE, DEEP, GOLD
 from kiosk.printing.pen import Colour, Pen, load_font
 
-OVERSAMPLE = 2  # drawn larger, then reduced
+DRAWN_DPI = 600  # the drawing; 300 dpi is reduced from it
 INK: Colour = (18, 24, 34)
 CAPTION: Colour = (28, 92, 128)
 BLACK: Colour = (0, 0, 0)
@@ -55,7 +55,7 @@ class CardPainter:
         return picture.resize(artwork.size_px(self.dpi), Image.Resampling.LANCZOS)
 
     def _front(self, card: CardDescription, face: Image.Image) -> Image.Image:
-        pen = Pen(artwork.front_ground(self.dpi * OVERSAMPLE).copy(), self.dpi * OVERSAMPLE)
+        pen = Pen(artwork.front_ground(DRAWN_DPI).copy(), DRAWN_DPI)
         _header(pen)
         _portrait(pen, face)
         _ghost(pen, face)
@@ -70,7 +70,7 @@ class CardPainter:
         return pen.picture
 
     def _back(self, card: CardDescription) -> Image.Image:
-        pen = Pen(artwork.back_ground(self.dpi * OVERSAMPLE).copy(), self.dpi * OVERSAMPLE)
+        pen = Pen(artwork.back_ground(DRAWN_DPI).copy(), DRAWN_DPI)
         if card.specimen:
             _overprint(pen, (38_000, 15_800), 6_000, 12.0)
         for slot in layout.BACK:

@@ -7,6 +7,7 @@ derived from the case and its parts, so that building them again gives the same 
 import base64
 import hashlib
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from kiosk.domain import cases as ev
@@ -57,12 +58,17 @@ def _decided(case: Case, event: ev.CaseDecided, images: Mapping[str, bytes]) -> 
             "station": case.station,
             "document_key": case.document.key,
             "direction": "ENTRY",
-            "on": event.at.date().isoformat(),
+            "on": _first_day(case.entitlement.until, case.entitlement.days).isoformat(),
             "until": case.entitlement.until.isoformat(),
             "is_test": case.is_test,
         }
         out.append(OutboxMessage(f"crossing-{case.id}", "crossing", case.id, body, enrolment.id))
     return tuple(out)
+
+
+def _first_day(until: date, days: int) -> date:
+    """The entry's day as the entitlement counted it, in the post's own time."""
+    return until - timedelta(days=days - 1)
 
 
 def _enrolment(case: Case, event: ev.CaseDecided) -> dict[str, Any]:

@@ -49,7 +49,11 @@ def happy_path() -> list[Event]:
     inspection = ev.Inspection("successful", REPORT, DOCUMENT, "portrait-1", True)
     return [
         make(ev.CaseOpened, case_id="c1", station="KZ-LAB-01", is_test=True),
-        make(ev.PageRead, page=PageReading(MRZ, 0.9, ((1, 2),), "page-1", "face-1"), document=DOCUMENT),
+        make(
+            ev.PageRead,
+            page=PageReading(MRZ, page_image="page-1", portrait_image="face-1"),
+            document=DOCUMENT,
+        ),
         make(ev.DocumentInspected, inspection=inspection),
         make(ev.StayAssessed, entitlement=ENTITLEMENT),
         make(ev.DeclarationTaken, declaration=Declaration("tourism", 10)),
@@ -80,6 +84,13 @@ def test_happy_path_reaches_synced() -> None:
 def test_events_survive_json() -> None:
     for event in happy_path():
         assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+def test_what_only_the_picture_decides_is_not_stored() -> None:
+    page = PageReading(MRZ, 0.9, ((1, 2),), "page-1", "face-1")
+    stored = event_to_json(make(ev.PageRead, page=page, document=DOCUMENT))
+    assert "doubtful" not in stored["page"]
+    assert "confidence" not in stored["page"]
 
 
 @pytest.mark.parametrize("skipped", range(1, len(happy_path()) - 1))

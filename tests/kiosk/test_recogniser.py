@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from kiosk.capture.reader import PixelPageReader
 from kiosk.capture.recogniser import MrzReading, read_mrz
+from kiosk.ports import Frame, Hint, PageScan
 
 OCRB = "/usr/share/fonts/opentype/ocr-b/OCRB.otf"
 NOTO = "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"
@@ -148,3 +150,92 @@ def test_pages_are_read_exactly(seed: int, columns: int) -> None:
     reading = read_mrz(gray)
     assert isinstance(reading, MrzReading)
     assert reading.lines == lines
+
+
+def colour(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def test_wrong_check_digits_are_read_as_printed() -> None:
+    dice = random.Random(77)
+    lines = (
+        "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+        "L898902C37UTO7408123F1204158ZE184226B<<<<<19",
+    )
+    reading = read_mrz(frame(dice, page(dice, lines), Look(tilt=2, noise=3)))
+    assert isinstance(reading, MrzReading)
+    assert reading.lines == lines
+    assert reading.confidence > 0.95
+
+
+def test_digits_in_names_are_read_as_printed() -> None:
+    dice = random.Random(78)
+    lines = (
+        "PNRUSZDRIL7K<<SERGEQ<ANATOL9EVI3<<<<<<<<<<<<",
+        "3919353498RUS7207233M<<<<<<<4151218910003<50",
+    )
+    reading = read_mrz(frame(dice, page(dice, lines), Look(noise=3)))
+    assert isinstance(reading, MrzReading)
+    assert reading.lines == lines
+
+
+def test_scan_has_corners_page_and_confidence() -> None:
+    dice = random.Random(5)
+    lines = mrz(dice, 44)
+    scan = PixelPageReader().read(Frame(colour(frame(dice, page(dice, lines), Look(tilt=4))), 1, 0.0))
+    assert isinstance(scan, PageScan)
+    assert scan.lines == lines
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = scan.corners
+    assert x0 < x1
+    assert x3 < x2
+    assert y0 < y3
+    assert y1 < y2
+    straight = cv2.imdecode(np.frombuffer(scan.page, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert straight.shape == (704, 1000)
+    again = read_mrz(np.asarray(straight, np.uint8))
+    assert isinstance(again, MrzReading)
+    assert again.lines == lines
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pages_without_mrz_give_a_hint(seed: int) -> None:
+    dice = random.Random(seed)
+    bare = page(dice, ())
+    if seed % 2:  # a page full of OCR-B that is no MRZ
+        draw = ImageDraw.Draw(bare)
+        for row in range(12):
+            text = "<".join(dice.choice(NAMES) for _ in range(7))[: dice.choice((30, 40, 44))]
+            draw.text((60, 40 + row * 68), text, font=font(OCRB, 35), fill=(20, 20, 20))
+    assert isinstance(read_mrz(frame(dice, bare, Look(noise=4))), Hint)
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_flat_and_noisy_frames_give_a_hint(level: int) -> None:
+    flat = np.full((960, 1280), level, np.uint8)
+    noise = np.random.default_rng(level).integers(0, 256, (960, 1280), dtype=np.uint8)
+    assert read_mrz(flat) is Hint.NO_DOCUMENT
+    assert isinstance(read_mrz(noise), Hint)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (40, 60)])
+def test_tiny_frames_give_a_hint(shape: tuple[int, int]) -> None:
+    assert isinstance(read_mrz(np.full(shape, 128, np.uint8)), Hint)
+
+
+def hint(how: Look, turn: float = 0.0, columns: int = 44) -> Hint | PageScan:
+    dice = random.Random(12)
+    gray = frame(dice, page(dice, mrz(dice, columns)).rotate(turn), how)
+    return PixelPageReader().read(Frame(colour(gray), 0, 0.0))
+
+
+def test_hints_say_what_to_do() -> None:
+    assert hint(Look(blur=8)) is Hint.BLURRED
+    assert hint(Look(fill=1.25)) is Hint.TOO_CLOSE
+    assert hint(Look(), turn=180) is Hint.TILTED
+
+
+def test_glare_over_the_lines_gives_a_hint_not_a_guess() -> None:
+    dice = random.Random(3)
+    gray = frame(dice, page(dice, mrz(dice, 44)), Look())
+    cv2.ellipse(gray, (640, 770), (200, 70), 0, 0, 360, 255, -1)
+    assert read_mrz(gray) is Hint.GLARE

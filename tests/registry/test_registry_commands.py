@@ -16,6 +16,7 @@ import pytest
 from registry import config
 from registry.commands import COMMAND, main
 from registry.errors import RegistryError, RegistryErrorCode
+from registry.messages import LANGUAGES, message
 from registry.storage import Database, meta
 
 
@@ -38,8 +39,14 @@ def test_create_is_private_repeatable_and_keeps_its_world(
     assert token not in (home / "registry.json").read_text()
     assert config.load(home).station_of(token) == "P17"
     assert config.load(home).station_of("another") is None
-    assert main(["create", "--dir", str(home), "--world", "production"]) == 1
-    assert json.loads(capsys.readouterr().err)["error"]["code"] == "REGISTRY_WORLD_REFUSED"
+    assert main(["--json", "create", "--dir", str(home), "--world", "production"]) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "REGISTRY_WORLD_REFUSED"
+    assert error["text"]
+    assert error["advice"]
+    (home / "token").unlink()
+    _run(capsys, *make)
+    assert config.load(home).station_of((home / "token").read_text().strip()) == "P17"
 
 
 def test_a_new_token_voids_the_old(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +61,22 @@ def test_a_new_token_voids_the_old(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(RegistryError) as caught:
         config.add_station(home, "no station", tmp_path / "x")
     assert caught.value.code is RegistryErrorCode.REGISTRY_NAME_INVALID
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_failure_has_words(language: str) -> None:
+    words = [message(code, language) for code in RegistryErrorCode]
+    assert all(text and advice for text, advice in words)
+    assert len(set(words)) == len(words)
+
+
+def test_a_failure_is_told_to_people_in_their_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", "--dir", str(tmp_path)]) == 3
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "[REGISTRY_NOT_CREATED]" in told.err
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"world": "moon", "stations": {}, "dashboard": ""}'])
@@ -140,7 +163,7 @@ def test_it_serves_writes_its_ready_file_and_stops(tmp_path: Path) -> None:
             with urllib.request.urlopen(f"{url}/v1/health", timeout=10) as answer:
                 assert json.load(answer)["status"] == "ok"
             taken = ["serve", "--dir", str(home), "--port", str(told["port"])]
-            assert main(taken) == 1
+            assert main(taken) == 3
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(10) == 0
@@ -177,5 +200,5 @@ def test_a_wrong_parent_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture
         "1",
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert "parent" in ended.stderr

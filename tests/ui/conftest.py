@@ -35,7 +35,9 @@ def open_window(qtbot: Any, qapp: Any) -> Iterator[Callable[..., Any]]:
 
     windows = []
 
-    def make(kiosk: Any, *, language: str = "en", look: str = "day", size: tuple[int, int] = (1366, 768)) -> Any:
+    def make(
+        kiosk: Any, *, language: str = "en", look: str = "day", size: tuple[int, int] = (1366, 768)
+    ) -> Any:
         from kiosk.domain.roles import Role
         from ui.models.desk import Desk
         from ui.window import MainWindow
@@ -46,7 +48,8 @@ def open_window(qtbot: Any, qapp: Any) -> Iterator[Callable[..., Any]]:
         qtbot.addWidget(window)
         window.resize(*size)
         window.show()
-        qtbot.waitExposed(window)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
         windows.append(window)
         return window
 

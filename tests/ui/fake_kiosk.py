@@ -36,6 +36,7 @@ from kiosk.ports import (
     QueueState,
 )
 
+NATIONAL = "Турсунов Азизбек Бахтиёр ўғли"
 NOW = datetime(2026, 11, 22, 9, 32, tzinfo=UTC)
 LINES = format_td3(
     document_code="P",
@@ -66,9 +67,7 @@ def report(overall: str = "successful", **findings: tuple[str, str, str]) -> dic
     groups = []
     for name, checks in GROUPS.items():
         outcome, reason, detail = findings.get(name, ("successful", "", ""))
-        made = [
-            {"name": check, "outcome": "successful", "findings": [], "evidence": {}} for check in checks
-        ]
+        made = [{"name": check, "outcome": "successful", "findings": [], "evidence": {}} for check in checks]
         if reason:
             made[0] = {
                 "name": checks[0],
@@ -89,7 +88,8 @@ def face() -> Any:
 def page() -> Any:
     text = PageText(
         state="UZB", document_code="P", number="AD4417093", surname="TURSUNOV",
-        given_names="AZIZBEK BAXTIYOR OGLI", national_name="Турсунов Азизбек", personal_number="31705914170935",
+        given_names="AZIZBEK BAXTIYOR OGLI", national_name="Турсунов Азизбек",
+        personal_number="31705914170935",
         birth="17 05 1991", sex="M", birth_place="SAMARQAND", issued="23 08 2021", expiry="22 08 2031",
         authority="IIV 26214", mrz_lines=LINES,
     )  # fmt: skip
@@ -178,7 +178,11 @@ class FakeSession:
                 return "personalise" if job.chip_serial else "draw_blank"
             after = {"PERSONALISED": "print_card", "PRINTED": "check_card", "CHECKED": "hand_over"}
             return after.get(job.state, "")
-        for name, step in (("page", "scan_document"), ("inspection", "read_chip"), ("entitlement", "assess_stay")):
+        for name, step in (
+            ("page", "scan_document"),
+            ("inspection", "read_chip"),
+            ("entitlement", "assess_stay"),
+        ):
             if getattr(case, name) is None:
                 return step
         return "declare"
@@ -200,7 +204,9 @@ class FakeSession:
         self._begin("read_chip")
         self.on_progress(Progress(ProgressPhase.READ_CHIP, "DG2", 9000, 18000))
         tree = self.kiosk.plan.report
-        found = Inspection(tree["overall"], tree, document("Турсунов Азизбек Бахтиёр ўғли"), "chip-face", True)
+        found = Inspection(
+            tree["overall"], tree, document("Турсунов Азизбек Бахтиёр ўғли"), "chip-face", True
+        )
         return self._keep(inspection=found, document=found.document, stage=Stage.INSPECTED)
 
     def assess_stay(self) -> Case:
@@ -211,7 +217,16 @@ class FakeSession:
         until = date(2026, 12, 21) if good else None
         used = 41 if good else 90
         stay = Entitlement(
-            good, (reason,), "visa-free-30-90-180", "VISA_FREE", until, 30 if good else 0, used, 90, 180, stays
+            good,
+            (reason,),
+            "visa-free-30-90-180",
+            "VISA_FREE",
+            until,
+            30 if good else 0,
+            used,
+            90,
+            180,
+            stays,
         )
         return self._keep(entitlement=stay)
 
@@ -249,7 +264,8 @@ class FakeSession:
         assert self.case is not None
         card = CardDescription(
             number=f"LAB{len(self.case.jobs) + 141:06d}", document_code="AR", issuing_state="KAZ",
-            surname="TURSUNOV", given_names="AZIZBEK", national_name="", sex=Sex.MALE, birth=date(1991, 5, 17),
+            surname="TURSUNOV", given_names="AZIZBEK", national_name="", sex=Sex.MALE,
+            birth=date(1991, 5, 17),
             nationality="UZB", passport_number="AD4417093", category="VISA_FREE", entry_post="Lab post",
             entry_date=date(2026, 11, 22), stay_until=date(2026, 12, 21), valid_until=date(2026, 12, 21),
             issued_on=date(2026, 11, 22), authority="", can="123456",
@@ -315,11 +331,13 @@ class FakeStore:
         return {BlankState.LOADED: 47, BlankState.ISSUED: 3, BlankState.SPOILED: 1}
 
     def queue(self) -> QueueState:
-        return QueueState(waiting=3, sent=12, refused=0)
+        return QueueState(waiting=9, sent=12, refused=0, cases=3)
 
     def audit_entries(self) -> tuple[AuditEntry, ...]:
         return tuple(
-            AuditEntry(n, NOW, "KZ-LAB-01", "tester", "CaseOpened", f"{n:032x}", {}, "0" * 64, f"{n * 7919:064x}")
+            AuditEntry(
+                n, NOW, "KZ-LAB-01", "tester", "CaseOpened", f"{n:032x}", {}, "0" * 64, f"{n * 7919:064x}"
+            )
             for n in range(1, 15)
         )
 
@@ -329,7 +347,9 @@ class FakeStore:
 
 class FakeRehearsal:
     link, link_note = "pcsc", ""
-    travellers = tuple(SimpleNamespace(name=name) for name in ("Azizbek (UZB)", "Aigul (KGZ)", "Farrukh (TJK)"))
+    travellers = tuple(
+        SimpleNamespace(name=name) for name in ("Azizbek (UZB)", "Aigul (KGZ)", "Farrukh (TJK)")
+    )
 
     def __init__(self) -> None:
         self.moves: list[str] = []
@@ -359,7 +379,9 @@ class FakeKiosk:
         self.store = FakeStore(self)
         self.desk = FakeRehearsal() if lab else None
         self.notices: tuple[tuple[str, str], ...] = ()
-        self.station = SimpleNamespace(id="KZ-LAB-01", name="Konysbayeva, booth 1", prefix="LAB", lab=lab)
+        self.station = SimpleNamespace(
+            id="KZ-LAB-01", name="Konysbayeva, booth 1", prefix="LAB", lab=lab, utc_offset_hours=5
+        )
         device = SimpleNamespace(name="Simulated", card_present=lambda: True)
         self.ports = SimpleNamespace(
             printer=SimpleNamespace(name="Card printer", ready=lambda: (True, ())),

@@ -175,8 +175,16 @@ class Desk(QObject):
 
     def _update(self, **values: object) -> None:
         merged = {name: getattr(self.state, name) for name in DeskState.__dataclass_fields__}
-        self.state = DeskState(**(merged | values))  # type: ignore[arg-type]
+        self.state = DeskState(**(merged | values))
         self.state_changed.emit()
+
+    def settle(self, timeout: float) -> bool:
+        """Wait for the call that holds the session's lane, after `cancel`; False when it does not end."""
+        try:
+            self._lane.submit(lambda: None).result(timeout)
+        except TimeoutError:
+            return False
+        return True
 
     def close(self) -> None:
         """Deliver nothing more to the window and let the lanes end."""

@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage
 from kiosk.domain.cases import Case, DecisionOutcome, Stage
 from kiosk.domain.documents import Declaration
 from kiosk.errors import ErrorCode, Problem
+from kiosk.ports import Progress
 from ui.bridge import FrameRelay
 from ui.models.desk import Desk, Snapshot, snapshot
 
@@ -92,12 +93,14 @@ class Inspection(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(500)
         self._timer.timeout.connect(self.ticked)
+        desk.progressed.connect(self._on_progress)
         self.frames.arrived.connect(lambda *_: desk.camera_seen())
 
     def _reset(self) -> None:
         self.phase = Phase.IDLE
         self.case: Case | None = None
         self.obstacle = ""
+        self.progress: Progress | None = None
         self.problem: Problem | None = None
         self.problem_in = ""  # step it belongs to
         self.images: dict[str, QImage] = {}
@@ -220,11 +223,16 @@ class Inspection(QObject):
 
     def _begin(self, phase: Phase, step: str = "") -> None:
         self.phase = phase
-        self.problem, self.problem_in = None, ""
+        self.progress, self.problem, self.problem_in = None, None, ""
         self._cancel = Event()
         self.clock.start(step or phase.value)
         self._timer.start()
         self.changed.emit()
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self.running:
+            self.progress = progress
+            self.ticked.emit()
 
     def _stop(self) -> None:
         self._timer.stop()

@@ -149,6 +149,7 @@ class Issuing(QObject):
         def done(result: tuple[Snapshot, QImage | None, QImage | None]) -> None:
             found, self.front, self.back = result
             self.case, self.next_step, self.current = found.case, found.next_step, ""
+            self.queue = tuple(found.case if case.id == found.case.id else case for case in self.queue)
             self.changed.emit()
             then()
 

@@ -1,6 +1,6 @@
 """The card desk: cards that wait, both sides of the one in hand, its steps, and advice when one fails."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QProgressBar, QWidget
 
@@ -43,7 +43,6 @@ class StepRow(QWidget):
         self.bar.setTextVisible(False)
         self.note = label("caption", wrap=True)
         for part in (self.bar, self.note):
-            part.setContentsMargins(32, 0, 0, 0)
             line = row()
             line.setContentsMargins(32, 0, 0, 0)
             line.addWidget(part)
@@ -96,6 +95,8 @@ class QueueColumn(QFrame):
         self.list = QListWidget()
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         body.addWidget(self.list, 1)
+        self._rest = QWidget()
+        body.addWidget(self._rest, 1)
         self.list.currentItemChanged.connect(self._chosen)
 
     def _chosen(self, item: QListWidgetItem | None) -> None:
@@ -107,6 +108,7 @@ class QueueColumn(QFrame):
         self.empty.setVisible(not model.queue)
         self.note.setVisible(not model.queue)
         self.list.setVisible(bool(model.queue))
+        self._rest.setVisible(not model.queue)
         self.list.blockSignals(True)
         self.list.clear()
         for case in model.queue:
@@ -130,7 +132,7 @@ class QueueColumn(QFrame):
         body.addWidget(label("strong", text=name, wrap=True))
         parts = [tr.code("country", case.document.nationality)] if case.document else []
         if case.decision:
-            parts.append(tr("card.waiting_since", time=f"{case.decision.at.astimezone():%H:%M}"))
+            parts.append(tr("card.waiting_since", time=f"{tr.local(case.decision.at):%H:%M}"))
         body.addWidget(label("caption", text=" · ".join(parts), wrap=True))
         if case.job:
             body.addWidget(label("caption", text=f"{tr('card.number')}: {case.job.card.number}"))
@@ -213,7 +215,12 @@ class StepsColumn(QFrame):
         body.addWidget(self.spoiled)
         self.go = ActionButton("action.personalise", kind="primary", icon="chip", cap="Enter")
         body.addWidget(self.go)
+        self.stop = ActionButton("action.cancel", cap="Esc")
+        body.addWidget(self.stop)
+        self.next = ActionButton("action.start", kind="primary", icon="arrow-right", cap="Enter")
+        body.addWidget(self.next)
         self.go.clicked.connect(model.issue)
+        self.stop.clicked.connect(model.cancel)
         self.repeat.clicked.connect(model.issue)
         self.spoil.clicked.connect(self._ask)
 
@@ -256,8 +263,11 @@ class StepsColumn(QFrame):
         self._show_done()
         ready = model.next_step == "hand_over"
         self.go.set_key("action.hand_over" if ready else "action.personalise")
-        self.go.setEnabled(case is not None and not model.running and bool(model.next_step))
-        self.go.setVisible(not model.issued and not code and not self.sure.isVisible())
+        self.go.setEnabled(case is not None and bool(model.next_step))
+        asking = bool(code) or self.sure.isVisible()
+        self.go.setVisible(not model.issued and not asking and not model.running)
+        self.stop.setVisible(model.running)
+        self.next.setVisible(model.issued)
         lost = sum(not job.live for job in case.jobs) if case else 0
         self.spoiled.setText(tr("card.spoiled", n=lost) if lost else "")
 
@@ -273,6 +283,8 @@ class StepsColumn(QFrame):
 class CardsPage(QWidget):
     """Queue, preview, steps; Enter goes on, Esc stops a wait."""
 
+    next_wanted = Signal()
+
     def __init__(self, model: Issuing) -> None:
         super().__init__()
         self.model = model
@@ -285,6 +297,7 @@ class CardsPage(QWidget):
         body.addWidget(divider())
         body.addWidget(self.steps, 34)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.steps.next.clicked.connect(self.next_wanted)
         model.changed.connect(self.refresh)
         model.progressed.connect(self._show_progress)
         tr.changed.connect(self.refresh)
@@ -305,8 +318,8 @@ class CardsPage(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.model.issue()
-        elif event.key() == Qt.Key.Key_Escape:
+            self.next_wanted.emit() if self.model.issued else self.model.issue()
+        elif event.key() == Qt.Key.Key_Escape and (self.model.running or self.steps.sure.isVisible()):
             self.model.cancel()
             self.steps.back()
         else:

@@ -1,262 +1,22 @@
-"""The inspection in three columns: document, person and verdict, entitlement and decision."""
+"""The inspection page: three columns and their keys; column 3 is the entitlement and the decision."""
 
 from datetime import date
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from kiosk.domain.cases import Case, DecisionOutcome
-from kiosk.domain.documents import Sex, TravelDocument
-from kiosk.ports import Hint
 from ui.i18n import tr
 from ui.models.inspection import Inspection, Phase
+from ui.pages.document import DocumentColumn
+from ui.pages.person import PersonColumn
 from ui.palette import Tone
 from ui.theme import GAP, HALF, PAD
-from ui.widgets.basics import ActionButton, FitLabel, ProblemPanel, column, divider, label, restyle, row
+from ui.widgets.basics import ProblemPanel, column, divider, label, row
 from ui.widgets.decision import DecisionPanel
 from ui.widgets.declaration import DeclarationForm
-from ui.widgets.mrz import MrzView
-from ui.widgets.pictures import DocumentView, Portrait
 from ui.widgets.stay import StayPanel
-from ui.widgets.verdict import VerdictPill, VerdictTree
-
-_SEX = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.UNSPECIFIED: "unspecified"}
-
-
-class DocumentColumn(QFrame):
-    """Live camera, then the page; the MRZ read or typed; scan again."""
-
-    def __init__(self, model: Inspection) -> None:
-        super().__init__()
-        self.setObjectName("column")
-        self._model = model
-        body = column(margins=PAD, gap=GAP)
-        self.setLayout(body)
-        head = row()
-        self.title = label("section", key="document.title")
-        self.state = label("muted")
-        self.park = ActionButton("action.park", kind="quiet", icon="pause", cap="F8")
-        head.addWidget(self.title)
-        head.addWidget(self.state)
-        head.addStretch(1)
-        head.addWidget(self.park)
-        body.addLayout(head)
-        self.view = DocumentView()
-        body.addWidget(self.view)
-        self.problem = ProblemPanel()
-        body.addWidget(self.problem)
-        mrz_head = row()
-        self.mrz_title = label("overline", key="document.mrz")
-        self.mrz_note = label("caption")
-        mrz_head.addWidget(self.mrz_title)
-        mrz_head.addStretch(1)
-        mrz_head.addWidget(self.mrz_note)
-        body.addLayout(mrz_head)
-        self.mrz = MrzView()
-        body.addWidget(self.mrz)
-        self.type_note = label("caption", key="document.type_note", wrap=True)
-        body.addWidget(self.type_note)
-        buttons = row()
-        self.rescan = ActionButton("action.rescan", icon="scan", cap="F2")
-        self.by_hand = ActionButton("action.by_hand", icon="pencil")
-        self.confirm = ActionButton("action.confirm", kind="primary", cap="Enter")
-        for button in (self.rescan, self.by_hand, self.confirm):
-            buttons.addWidget(button, 1)
-        body.addStretch(1)
-        body.addLayout(buttons)
-        self.rescan.clicked.connect(model.rescan)
-        self.park.clicked.connect(model.park)
-        self.by_hand.clicked.connect(self.edit_mrz)
-        self.confirm.clicked.connect(lambda: self._typed(self.mrz.lines))
-        self.mrz.confirmed.connect(self._typed)
-        self.mrz.left.connect(self.refresh)
-        model.frames.arrived.connect(self._on_frame)
-
-    def edit_mrz(self) -> None:
-        """Type over what was read, or from nothing."""
-        self._model.cancel()
-        page = self._model.case.page if self._model.case else None
-        self.mrz.edit(page.mrz_lines if page else (), page.doubtful if page else ())
-        self.refresh()
-
-    def _typed(self, lines: tuple[str, ...]) -> None:
-        self.mrz.show_lines(lines)
-        self._model.type_mrz(lines)
-
-    def _on_frame(self, image: QImage, hint: Hint | None) -> None:
-        if self._model.phase is Phase.SCAN and self._model.running:
-            self.view.show_live(image, tr(f"hint.{hint}") if hint else "")
-
-    def refresh(self) -> None:
-        model, page = self._model, self._model.case.page if self._model.case else None
-        self._show_view()
-        if not self.mrz.editing:
-            self.mrz.show_lines(page.mrz_lines if page else (), page.doubtful if page else ())
-        shown = bool(page) or self.mrz.editing
-        for widget in (self.mrz, self.mrz_title, self.mrz_note):
-            widget.setVisible(shown)
-        self.type_note.setVisible(self.mrz.editing)
-        self.mrz_note.setText(self._note())
-        doubt = bool(page and (page.doubtful or page.typed))
-        restyle(self.mrz_note, "tone", "doubt" if doubt else "")
-        code = model.problem.code if model.problem and model.problem_in == Phase.SCAN else ""
-        self.problem.show_code(code)
-        active = model.phase not in (Phase.IDLE, Phase.ENDED)
-        editing = self.mrz.editing
-        self.rescan.setVisible(not editing)
-        self.by_hand.setVisible(not editing)
-        self.confirm.setVisible(editing)
-        self.rescan.setEnabled(active and not model.running)
-        self.by_hand.setEnabled(active and model.phase in (Phase.SCAN, Phase.DECIDE))
-        self.park.setEnabled(active)
-        self.state.setText(self._state())
-
-    def _state(self) -> str:
-        if self._model.phase is Phase.SCAN and self._model.running:
-            return tr("document.looking")
-        return ""
-
-    def _note(self) -> str:
-        page = self._model.case.page if self._model.case else None
-        if page is None:
-            return ""
-        if page.typed:
-            return tr("document.typed")
-        if page.doubtful:
-            return tr("document.doubtful", n=len(page.doubtful))
-        return tr("document.certainty", percent=tr.percent(page.confidence))
-
-    def _show_view(self) -> None:
-        model, case = self._model, self._model.case
-        image = model.image(case.page.page_image) if case and case.page else None
-        if model.phase is Phase.SCAN and model.running:
-            if not self.view.live:
-                self.view.show_empty(tr("document.looking"))
-        elif image is not None and case and case.page:
-            self.view.show_page(image, len(case.page.mrz_lines))
-        elif model.phase is Phase.IDLE:
-            self.view.show_empty(f"{tr('document.idle')}\n\n{tr('document.idle_note')}")
-        elif not self.view.live:
-            self.view.show_empty(tr("document.page"))
-
-
-class PersonColumn(QFrame):
-    """Who is this, and is the document genuine."""
-
-    def __init__(self, model: Inspection) -> None:
-        super().__init__()
-        self.setObjectName("column")
-        self._model = model
-        body = column(margins=PAD, gap=GAP)
-        self.setLayout(body)
-        self.surname, self.given = FitLabel(20, 14, bold=True), FitLabel(20, 14, bold=True)
-        self.script = FitLabel(13, 10, color="muted")
-        names = column(gap=0)
-        for part in (self.surname, self.given, self.script):
-            names.addWidget(part)
-        body.addLayout(names)
-        middle = row(gap=8)
-        self.page_face, self.chip_face = Portrait("person.page"), Portrait("person.chip")
-        middle.addWidget(self.page_face)
-        middle.addWidget(self.chip_face)
-        middle.addLayout(self._make_fields(), 1)
-        body.addLayout(middle)
-        self.pill = VerdictPill()
-        body.addWidget(self.pill)
-        self.problem = ProblemPanel()
-        body.addWidget(self.problem)
-        self.to_open = label("caption")
-        self.to_open.setProperty("tone", "doubt")
-        body.addWidget(self.to_open)
-        self.tree = VerdictTree()
-        body.addWidget(self.tree, 1)
-        self.tree.group_opened.connect(model.open_group)
-
-    def _make_fields(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(GAP)
-        grid.setVerticalSpacing(HALF)
-        places = {"birth": (0, 0, 2), "sex": (1, 0, 1), "citizenship": (1, 1, 1)}
-        places |= {"number": (2, 0, 1), "expiry": (2, 1, 1)}
-        self.values: dict[str, QLabel] = {}
-        for name, (line, start, span) in places.items():
-            cell = column(gap=0)
-            cell.addWidget(label("fieldcaption", key=f"person.{name}"))
-            self.values[name] = label("strong")
-            cell.addWidget(self.values[name])
-            grid.addLayout(cell, line, start, 1, span)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
-        grid.setRowStretch(3, 1)
-        return grid
-
-    def fit(self, height: int) -> None:
-        """Larger faces where the screen has room for them."""
-        for face in (self.page_face, self.chip_face):
-            face.set_height(112 if height < 800 else 176)
-
-    def open_next_finding(self) -> None:
-        """F6: open the next red or amber group."""
-        unopened = self._model.unopened()
-        if unopened:
-            self.tree.open_group(unopened[0])
-
-    def refresh(self) -> None:
-        model, case = self._model, self._model.case
-        document = case.document if case else None
-        self.surname.setText(document.surname if document else tr("person.empty"))
-        self.surname.set_color("text" if document else "muted")
-        self.given.setText(document.given_names if document else "")
-        self.script.setText(document.national_name if document else "")
-        self._show_fields(document)
-        self.page_face.show_image(model.image(case.page.portrait_image) if case and case.page else None)
-        found = case.inspection if case else None
-        self.chip_face.show_image(model.image(found.portrait_image) if found else None)
-        self._show_verdict()
-        self.tree.show_groups(model.groups)
-        code = model.problem.code if model.problem and model.problem_in == Phase.CHIP else ""
-        self.problem.show_code(code)
-        count = len(model.unopened())
-        self.to_open.setVisible(bool(count))
-        self.to_open.setText(f"{tr('verdict.to_open', n=count)} · F6")
-
-    def _show_verdict(self) -> None:
-        case = self._model.case
-        if case is not None and case.inspection is not None:
-            overall = case.inspection.overall
-            self.pill.show_outcome(overall, tr.label(overall))
-        elif self._model.phase in (Phase.SCAN, Phase.CHIP) and self._model.running:
-            self.pill.show_outcome("", tr("verdict.pending"))
-        else:
-            self.pill.show_outcome("", tr("verdict.none"))
-
-    def _show_fields(self, document: TravelDocument | None) -> None:
-        for value in self.values.values():
-            value.setText("–")
-        if document is None:
-            return
-        self.values["birth"].setText(self._birth(document))
-        self.values["sex"].setText(tr(f"person.{_SEX[document.sex]}"))
-        self.values["citizenship"].setText(tr.code("country", document.nationality))
-        self.values["number"].setText(document.number)
-        if document.expiry:
-            self.values["expiry"].setText(tr.date(document.expiry))
-            case = self._model.case
-            expired = case is not None and document.expired_on(case.opened_at.date())
-            restyle(self.values["expiry"], "tone", "bad" if expired else "")
-
-    def _birth(self, document: TravelDocument) -> str:
-        case = self._model.case
-        if document.birth is None or case is None:
-            return "–"
-        today, born = case.opened_at.date(), document.birth
-        age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-        return tr("person.age", date=tr.date(born), n=age)
-
-    def reword(self) -> None:
-        self.tree.reword()
 
 
 class DecisionColumn(QFrame):
@@ -278,17 +38,19 @@ class DecisionColumn(QFrame):
         upper.addWidget(self.problem)
         upper.addSpacing(HALF)
         upper.addWidget(divider(vertical=False))
-        upper.addWidget(label("section", key="declaration.title"))
+        self.form_title = label("section", key="declaration.title")
+        upper.addWidget(self.form_title)
         self.form = DeclarationForm()
         upper.addWidget(self.form)
         upper.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(holder)
-        body.addWidget(self.scroll, 1)
+        self.upper = QScrollArea()
+        self.upper.setWidgetResizable(True)
+        self.upper.setFrameShape(QFrame.Shape.NoFrame)
+        self.upper.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.upper.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.upper.setWidget(holder)
+        self.upper.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        body.addWidget(self.upper, 1)
         body.addWidget(divider(vertical=False))
         self.decision = DecisionPanel()
         body.addWidget(self.decision)
@@ -317,12 +79,14 @@ class DecisionColumn(QFrame):
 
     def refresh(self) -> None:
         model, case = self._model, self._model.case
-        today = case.opened_at.date() if case else date.min
+        today = tr.local(case.opened_at).date() if case else date.min
         self.stay.show_stay(case.entitlement if case else None, today)
         self._fill_form(case)
         code = model.problem.code if model.problem and model.problem_in in (Phase.STAY, Phase.DECIDE) else ""
         self.problem.show_code(code)
-        self.form.setEnabled(model.phase is not Phase.ENDED and case is not None)
+        for part in (self.form, self.form_title):
+            part.setVisible(model.phase is not Phase.ENDED)
+        self.form.setEnabled(case is not None)
         if model.phase is Phase.ENDED and case is not None:
             self._show_result(case)
         elif not self.decision.asking:

@@ -150,10 +150,7 @@ class CasesPage(RecordPage):
 
     def reword(self) -> None:
         self.table.show_rows(
-            [
-                (tr.moment(case.opened_at), tr.label(case.stage), case.case_id[:16])
-                for case in self._cases
-            ]
+            [(tr.moment(case.opened_at), tr.label(case.stage), case.case_id[:16]) for case in self._cases]
         )
         open_ones = sum(not case.finished for case in self._cases)
         self.note.setText(tr("cases.unfinished", n=open_ones) if self._cases else tr("cases.empty"))
@@ -280,8 +277,15 @@ class AuditPage(RecordPage):
 
     @staticmethod
     def _line(entry: AuditEntry) -> tuple[str, ...]:
-        moment = f"{tr.moment(entry.at)}:{entry.at:%S}"
-        return (str(entry.sequence), moment, entry.actor, entry.action, entry.case_id[:12], entry.hash[:12])
+        moment = tr.moment(entry.at, "%H:%M:%S")
+        return (
+            str(entry.sequence),
+            moment,
+            entry.actor,
+            tr.code("event", entry.action),
+            entry.case_id[:12],
+            entry.hash[:12],
+        )
 
 
 class StationPage(RecordPage):
@@ -312,9 +316,7 @@ class StationPage(RecordPage):
         self._facts.addLayout(top)
         self._facts.addWidget(divider(vertical=False))
         notices = [(code, tr.message(code)[0]) for code, _detail in self.desk.kiosk.notices]
-        self._facts.addLayout(
-            self._block("station.notices", notices or [("", tr("station.no_notices"))])
-        )
+        self._facts.addLayout(self._block("station.notices", notices or [("", tr("station.no_notices"))]))
 
     def _identity(self) -> list[tuple[str, str]]:
         station = self.desk.kiosk.station
@@ -369,5 +371,3 @@ def _versions() -> list[tuple[str, str]]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-

@@ -178,7 +178,7 @@ class ActionButton(Button):
         self.setProperty("kind", kind)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         on = "primary" if kind == "primary" else "danger" if danger else ""
-        layout = QHBoxLayout(self)
+        layout = self._inner = QHBoxLayout(self)
         layout.setContentsMargins(12, 2, 10, 2)
         layout.setSpacing(GAP)
         if icon:
@@ -212,11 +212,14 @@ class ActionButton(Button):
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.word.font())
-        around = self.layout().sizeHint().width() - self.word.sizeHint().width()
+        around = self._inner.sizeHint().width() - self.word.sizeHint().width()
         return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, TARGET + 4)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(TARGET * 2, TARGET + 4)
+        metrics = QFontMetrics(self.word.font())
+        around = self._inner.sizeHint().width() - self.word.sizeHint().width()
+        longest = max((metrics.horizontalAdvance(part) for part in self.word.text().split()), default=0)
+        return QSize(longest + around + 8, TARGET + 4)
 
 
 class Dot(QWidget):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ui.i18n import tr
 from ui.palette import Tone
@@ -54,6 +54,7 @@ class ReasonChooser(QWidget):
             choice.setMinimumHeight(TARGET)
             self._group.addButton(choice)
             self._list.addWidget(choice)
+            choice.show()
         if self._group.buttons():
             self._group.buttons()[0].setChecked(True)
             self._group.buttons()[0].setFocus(Qt.FocusReason.TabFocusReason)
@@ -106,6 +107,8 @@ class DecisionPanel(QWidget):
         body = column(gap=GAP)
         holder.setLayout(body)
         self.obstacle = label("strong", wrap=True)
+        self.obstacle.setMinimumHeight(22)
+        self.obstacle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         body.addWidget(self.obstacle)
         second = row()
         self.refer = ActionButton("action.refer", cap="F4")
@@ -163,7 +166,6 @@ class DecisionPanel(QWidget):
         self.grant.setEnabled(grant)
         self.obstacle.setText(obstacle)
         restyle(self.obstacle, "tone", tone)
-        self.obstacle.setVisible(bool(obstacle))
 
     def set_refuse_reasons(self, codes: Sequence[str]) -> None:
         """Reasons the inspection found come first."""

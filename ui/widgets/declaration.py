@@ -18,14 +18,14 @@ MAX_DAYS = 366
 class FieldBox(QFrame):
     """A caption over its field in one frame; the frame carries the focus ring."""
 
-    HEIGHT = 50
+    HEIGHT = 46
 
     def __init__(self, name: str, field: QWidget) -> None:
         super().__init__()
         self.setObjectName("fieldbox")
         self.setFixedHeight(self.HEIGHT)
         body = column(gap=0)
-        body.setContentsMargins(8, 3, 4, 1)
+        body.setContentsMargins(8, 2, 4, 0)
         self.setLayout(body)
         caption = label("fieldcaption", key=f"declaration.{name}")
         caption.setBuddy(field)
@@ -110,7 +110,8 @@ class DeclarationForm(QWidget):
 
     def fill(self, declaration: Declaration) -> None:
         """Show a declaration; a purpose outside our list is added to it."""
-        index = self.purpose.findData(declaration.purpose)
+        code = declaration.purpose.lower()
+        index = self.purpose.findData(code if code in PURPOSES else declaration.purpose)
         if index < 0:
             self.purpose.addItem(tr.label(declaration.purpose), declaration.purpose)
             index = self.purpose.count() - 1
@@ -155,5 +156,3 @@ class DeclarationForm(QWidget):
             order[position + 1].setFocus(Qt.FocusReason.TabFocusReason)
         else:
             self.finished.emit()
-
-

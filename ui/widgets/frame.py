@@ -10,10 +10,11 @@ from ui.i18n import LANGUAGES, tr, worded
 from ui.models.desk import DeskState
 from ui.palette import Tone
 from ui.theme import HALF, theme
-from ui.widgets.basics import Button, Dot, Icon, column, divider, label, restyle, row
+from ui.widgets.basics import Button, Dot, FitLabel, Icon, column, divider, label, restyle, row
 
 SECTIONS = ("inspect", "cases", "cards", "stock", "station", "audit")
 RAIL_WIDTH = 80
+STATUS_WIDTH = 76  # so that a changing word does not move its neighbours
 
 
 class StatusItem(QWidget):
@@ -54,19 +55,24 @@ class TopBar(QFrame):
         body = row(gap=14)
         body.setContentsMargins(16, 0, 8, 0)
         self.setLayout(body)
-        self.post = StatusItem("", light=False)
-        self.post.caption.setText(station)
-        self.post.word.setText(post)
+        place = column(gap=0)
+        place.setContentsMargins(0, 7, 0, 7)
+        self.station, self.post = FitLabel(10, 8, color="muted"), FitLabel(11, 8, bold=True)
+        self.station.setText(station)
+        self.post.setText(post)
+        place.addWidget(self.station)
+        place.addWidget(self.post)
         self.who = StatusItem("", light=False)
         self.who.caption.setText(operator)
         self.lists = StatusItem("top.lists")
         self.registry = StatusItem("top.registry")
         self.devices = {name: StatusItem(f"top.{name}") for name in ("reader", "camera", "printer")}
-        body.addWidget(self.post)
+        body.addLayout(place, 1)
         body.addWidget(divider())
         body.addWidget(self.who)
         body.addStretch(1)
         for item in (self.lists, self.registry, *self.devices.values()):
+            item.setMinimumWidth(STATUS_WIDTH)
             body.addWidget(item)
         body.addWidget(divider())
         self._add_languages(body)
@@ -103,13 +109,14 @@ class TopBar(QFrame):
         inner.addWidget(self._theme_icon)
         worded(button, "top.theme", slot="tipKey")
         button.clicked.connect(self.theme_wanted)
-        theme.changed.connect(
-            lambda: self._theme_icon.show_icon("sun" if theme.dark else "moon", "muted")
-        )
+        theme.changed.connect(self._show_theme)
         return button
 
+    def _show_theme(self) -> None:
+        self._theme_icon.show_icon("sun" if theme.dark else "moon", "muted")
+
     def show_clock(self, now: datetime) -> None:
-        self.clock.setText(f"{now.astimezone():%H:%M}")
+        self.clock.setText(f"{tr.local(now):%H:%M}")
 
     def show_state(self, state: DeskState) -> None:
         self._state = state
@@ -124,15 +131,17 @@ class TopBar(QFrame):
             tone = {"ready": Tone.GOOD, "unknown": Tone.NEUTRAL, "paused": Tone.DOUBT}.get(
                 device.word, Tone.BAD
             )
-            item.show_state(tone, tr(f"state.{device.word}"), "\n".join(device.reasons))
+            known = device.word != "unknown"
+            word = tr(f"state.{device.word}")
+            item.show_state(tone, word if known else "–", "\n".join(device.reasons) if known else word)
         for button in self.languages.buttons():
             button.setChecked(button.property("language") == tr.language)
 
     def _show_registry(self) -> None:
         state = self._state
-        waiting = state.queue.waiting if state.queue else 0
+        waiting = state.queue.cases if state.queue else 0
         if state.online is None:
-            self.registry.show_state(Tone.NEUTRAL, tr("state.unknown"))
+            self.registry.show_state(Tone.NEUTRAL, "–", tr("state.unknown"))
         elif state.refused:
             self.registry.show_state(Tone.BAD, tr("state.refused", n=state.refused))
         elif not state.online:
@@ -220,11 +229,14 @@ class RailButton(Button):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFixedSize(RAIL_WIDTH - 8, 72)
         self.toggled.connect(self._show_checked)
-        tr.changed.connect(lambda: self.setAccessibleName(tr(f"nav.{section}")))
-        self.setAccessibleName(tr(f"nav.{section}"))
+        tr.changed.connect(self._reword)
+        self._reword()
 
     def sizeHint(self) -> QSize:
         return QSize(RAIL_WIDTH - 8, 72)
+
+    def _reword(self) -> None:
+        self.setAccessibleName(tr(f"nav.{self.section}"))
 
     def _show_checked(self, checked: bool) -> None:
         self._icon.show_icon(self.section, "accent" if checked and not theme.dark else "text")

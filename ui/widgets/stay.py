@@ -7,10 +7,10 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from kiosk.domain.stay import Entitlement
-from ui.i18n import tr
+from ui.i18n import tr, worded
 from ui.palette import Tone
 from ui.theme import HALF, theme
-from ui.widgets.basics import Icon, column, label, restyle, row
+from ui.widgets.basics import FitLabel, Icon, column, label, restyle, row
 
 
 class StayBar(QWidget):
@@ -94,11 +94,18 @@ class StayPanel(QWidget):
         self._today = date.min
         body = column(gap=HALF)
         self.setLayout(body)
-        body.addWidget(label("section", key="stay.title"))
+        head = row(gap=6)
+        head.addWidget(label("section", key="stay.title"))
+        head.addStretch(1)
+        head.addWidget(Icon("unsupported", 14, "muted"))
+        lists = label("caption", key="top.lists")
+        worded(lists, "state.not_performed", slot="tipKey")
+        head.addWidget(lists)
+        body.addLayout(head)
         self._until = label("lead", wrap=True)
-        self._category = label("muted", wrap=True)
+        self._category = FitLabel(11, 9, color="muted")
         self._bar = StayBar()
-        self._sum = label(wrap=True)
+        self._sum = FitLabel(11, 9)
         self._reason = label("strong", wrap=True)
         body.addWidget(self._until)
         body.addWidget(self._category)
@@ -106,10 +113,6 @@ class StayPanel(QWidget):
         body.addWidget(self._bar)
         body.addWidget(self._sum)
         body.addWidget(self._reason)
-        lists = row(gap=6)
-        lists.addWidget(Icon("unsupported", 14, "muted"))
-        lists.addWidget(label("caption", key="stay.lists", wrap=True), 1)
-        body.addLayout(lists)
         tr.changed.connect(self._reword)
         self._reword()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -40,15 +40,15 @@ class VerdictPill(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.outcome, self.word = "", ""
+        self.outcome, self.word, self.note = "", "", ""
         self.setFixedHeight(self.HEIGHT)
         self.setAccessibleName("")
         theme.changed.connect(self.update)
 
-    def show_outcome(self, outcome: str, word: str) -> None:
-        """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet."""
-        self.outcome, self.word = outcome, word
-        self.setAccessibleName(word)
+    def show_outcome(self, outcome: str, word: str, note: str = "") -> None:
+        """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet; `note` stands right."""
+        self.outcome, self.word, self.note = outcome, word, note
+        self.setAccessibleName(f"{tr('verdict.title')}: {word} {note}".strip())
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -68,15 +68,36 @@ class VerdictPill(QWidget):
         if filled:
             iconset.paint(painter, ICONS[self.outcome], QRectF(left, 12, 28, 28), ink)
             left += 28 + 12
-        font = self.font()
-        font.setPointSizeF(22 if filled else 14)
-        font.setBold(filled)
-        while filled and _width(font, self.word) > self.width() - left - 12 and font.pointSizeF() > 20:
-            font.setPointSizeF(font.pointSizeF() - 0.5)
-        painter.setFont(font)
         painter.setPen(QColor(ink))
-        room = box.adjusted(left, 0, -12, 0)
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.word)
+        word, note, room = self._arrange(left)
+        painter.setFont(note)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(box.adjusted(left, 0, -14, 0), int(flags), self.note)
+        painter.setFont(word)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRectF(left, 0, room, self.HEIGHT), int(flags), self.word)
+
+    def _arrange(self, left: float) -> tuple[QFont, QFont, float]:
+        """Fonts of word and note, and the width left for the word."""
+        filled = bool(self.outcome)
+        note = self._font(11 if filled else 10, bold=filled)
+        taken = max(_width(note, line) for line in self.note.split("\n")) + 12 if self.note else 0
+        room = self.width() - left - 14 - taken
+        size, smallest = (22.0, 20.0) if filled else (14.0, 10.0)
+        while size > smallest and _width(self._font(size, bold=filled), self.word) > room:
+            size -= 0.5
+        return self._font(size, bold=filled), note, room
+
+    def fits(self) -> bool:
+        """Whether the whole word shows."""
+        word, _, room = self._arrange(56 if self.outcome else 16)
+        return _width(word, self.word) <= room
+
+    def _font(self, points: float, *, bold: bool) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(points)
+        font.setBold(bold)
+        return font
 
 
 def _width(font: QFont, text: str) -> int:
@@ -204,6 +225,7 @@ class VerdictTree(QScrollArea):
         if groups == self._shown:
             return
         self._shown = groups
+        self.verticalScrollBar().setValue(0)
         clear(self._rows)
         self.groups = [GroupRow(group) for group in groups]
         for entry in self.groups:
@@ -216,7 +238,17 @@ class VerdictTree(QScrollArea):
             if entry.name == name:
                 entry.button.setChecked(True)
                 entry.button.setFocus(Qt.FocusReason.TabFocusReason)
-                self.ensureWidgetVisible(entry, 0, 8)
+                self._bring(entry)
+
+    def reveal(self, name: str) -> None:
+        """Scroll to a group without opening it."""
+        for entry in self.groups:
+            if entry.name == name:
+                self._bring(entry)
+
+    def _bring(self, entry: GroupRow) -> None:
+        """Into view, once the layout has settled."""
+        QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
 
     def reword(self) -> None:
         for entry in self.groups:

@@ -90,7 +90,7 @@ def commits(number: int) -> list[Commit]:
     case, job, chip, by = case_id(number), f"job-{number}", serial(number), "guard-1"
     at = START + timedelta(minutes=number)
     inspection = c.Inspection("successful", {"overall": "successful"}, document(number), "portrait-1", True)
-    page = PageReading(document(number).mrz_lines, 0.99, ((0, 1),))
+    page = PageReading(document(number).mrz_lines)
     steps: list[tuple[c.Event, dict[str, object]]] = [
         (c.CaseOpened(at, by, case, "P17", True), {}),
         (c.PageRead(at, by, page, document(number)), {}),

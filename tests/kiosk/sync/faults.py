@@ -100,12 +100,22 @@ class Server:
                 return
             with connection:
                 try:
-                    request = read_request(connection)
+                    connection = self.prepare(connection)
+                    request = self.read(connection)
                     self.requests.append(request)
                     behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                     behaviour(connection, request)
                 except OSError:
                     continue
+                finally:
+                    connection.close()
+
+    def prepare(self, connection: socket.socket) -> socket.socket:
+        """For servers that speak TLS."""
+        return connection
+
+    def read(self, connection: socket.socket) -> bytes:
+        return read_request(connection)
 
 
 def forward(port: int) -> Behaviour:
