@@ -122,6 +122,8 @@ def table(outcomes: list[Outcome]) -> list[str]:
         mark = "ok " if o.as_expected else "BAD"
         reasons = ", ".join(o.reasons) or "–"
         rows.append(f"{mark} #{o.number} {o.name}: verdict {o.verdict}, end {o.end}, {reasons}")
+        if o.problem:
+            rows.append(f"       problem: {o.problem}")
     return rows
 
 

@@ -58,6 +58,20 @@ def runs(text: str, face: str) -> list[tuple[str, str]]:
     return [(piece, "cjk" if cjk else face) for cjk, piece in pieces]
 
 
+def drawable(text: str) -> bool:
+    """False for a text whose letters need a font that this machine lacks: an empty box says less than nothing."""
+    return all(face != "cjk" or has_face("cjk") for _, face in runs(text, "regular"))
+
+
+def has_face(face: str) -> bool:
+    """Whether the font of a face is installed."""
+    try:
+        font_path(face)
+    except KioskError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, eq=False)
 class Pen:
     """Draws on `picture`, whose resolution is `dpi`; all arguments in micrometres."""

@@ -9,10 +9,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from kiosk.domain.card import CardDescription
 from kiosk.errors import ErrorCode, KioskError
+from kiosk.messages import LANGUAGES, label
 from kiosk.ports import CardFaces
 from kiosk.printing import artwork, layout
 from kiosk.printing.artwork import BLUE, DEEP, GOLD
-from kiosk.printing.pen import Colour, Pen, load_font
+from kiosk.printing.pen import Colour, Pen, drawable, load_font
 
 DRAWN_DPI = 600  # the drawing; 300 dpi is reduced from it
 INK: Colour = (18, 24, 34)
@@ -64,7 +65,7 @@ class CardPainter:
         for slot in layout.FRONT:
             _field(pen, slot, _front_value(card, slot.name))
         x, top, width, em = layout.NATIONAL_NAME
-        if card.national_name:
+        if card.national_name and drawable(card.national_name):
             pen.fitted(x, top, card.national_name.upper(), width=width, face="regular", em=em, colour=INK)
         _access_number(pen, card.can)
         return pen.picture
@@ -99,7 +100,7 @@ def _back_value(card: CardDescription, name: str) -> str:
     values = {
         "passport_number": card.passport_number,
         "iin": card.iin,
-        "category": card.category,
+        "category": " / ".join(label(card.category, language).upper() for language in LANGUAGES),
         "entry_post": card.entry_post,
         "entry_date": _day(card.entry_date),
         "authority": card.authority,
