@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -213,6 +214,17 @@ def test_nothing_is_cut_off(qtbot: Any, open_window: Open, language: str, size: 
         qtbot.waitUntil(lambda: not window.desk.busy)
         qtbot.wait(50)
         assert clipped(window.pages[section]) == [], section
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_the_longest_dates_and_names_show_whole(qtbot: Any, open_window: Open, language: str) -> None:
+    window = open_window(FakeKiosk(), language=language)
+    decide(qtbot, window)
+    values = window.inspect_page.person.values
+    for month in range(1, 13):
+        values["birth"].setText(tr("person.age", date=tr.date(date(1991, month, 28)), n=35))
+        values["expiry"].setText(tr.date(date(2028, month, 28)))
+        assert clipped(window.inspect_page.person) == []
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])

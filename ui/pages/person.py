@@ -28,7 +28,7 @@ class PersonColumn(QFrame):
         for part in (self.surname, self.given, self.script):
             names.addWidget(part)
         body.addLayout(names)
-        middle = row(gap=8)
+        middle = row(gap=6)
         self.page_face, self.chip_face = Portrait("person.page"), Portrait("person.chip")
         middle.addWidget(self.page_face)
         middle.addWidget(self.chip_face)
@@ -47,7 +47,7 @@ class PersonColumn(QFrame):
     def _make_fields(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(GAP)
+        grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(HALF)
         places = {"birth": (0, 0, 2), "sex": (1, 0, 1), "citizenship": (1, 1, 1)}
         places |= {"number": (2, 0, 1), "expiry": (2, 1, 1)}
@@ -57,19 +57,19 @@ class PersonColumn(QFrame):
             cell = column(gap=0)
             caption = FitLabel(9, 8, color="muted")
             self._captions[name] = caption
-            self.values[name] = FitLabel(11, 9, bold=True)
+            self.values[name] = FitLabel(11, 8, bold=True)
             cell.addWidget(caption)
             cell.addWidget(self.values[name])
             grid.addLayout(cell, line, start, 1, span)
-        grid.setColumnStretch(0, 9)
-        grid.setColumnStretch(1, 11)
+        grid.setColumnStretch(0, 10)
+        grid.setColumnStretch(1, 13)
         grid.setRowStretch(3, 1)
         return grid
 
     def fit(self, height: int) -> None:
         """Larger faces where the screen has room for them."""
         for face in (self.page_face, self.chip_face):
-            face.set_height(112 if height < 800 else 176)
+            face.set_height(106 if height < 800 else 176)
 
     def open_next_finding(self) -> None:
         """F6: open the next red or amber group."""

@@ -161,7 +161,7 @@ class Portrait(QWidget):
         super().__init__()
         self._image: QImage | None = None
         self._key = caption_key
-        self.set_height(112)
+        self.set_height(106)
         theme.changed.connect(self.update)
         tr.changed.connect(self._reword)
         self._reword()

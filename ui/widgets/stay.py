@@ -54,7 +54,7 @@ class StayBar(QWidget):
         painter.fillRect(QRectF(0, 0, stay.used * scale, self.BAR), QColor(palette.neutral_fill))
         now = QRectF(stay.used * scale, 0, stay.days * scale, self.BAR)
         painter.fillRect(now, QColor(palette.accent))
-        if stay.days:
+        if stay.days and stay.used:
             painter.fillRect(QRectF(now.x(), 0, 1.5, self.BAR), QColor(palette.surface))
         painter.setClipping(False)
 
