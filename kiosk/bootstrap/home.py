@@ -7,6 +7,7 @@ refuses them. Two homes never touch each other.
 import fcntl
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,8 +100,9 @@ def create_lab_home(
     say: Callable[[str], None] = lambda _text: None,
 ) -> Home:
     """Make a lab home: keys, lab PKI, description last, so that a torn creation is made again."""
-    if (path / "home.toml").exists():
-        raise KioskError(ErrorCode.HOME_EXISTS, str(path))
+    _refuse_existing(path)
+    if (path / "pki").exists():
+        shutil.rmtree(path / "pki")  # of a torn creation: without a description it never signed anything
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = path / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
@@ -116,8 +118,7 @@ def create_lab_home(
 
 def create_production_home(path: Path, *, random: RandomBytes) -> Home:
     """Make an empty production home: own data keys, no certificates, no simulated anything."""
-    if (path / "home.toml").exists():
-        raise KioskError(ErrorCode.HOME_EXISTS, str(path))
+    _refuse_existing(path)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = path / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
@@ -127,6 +128,14 @@ def create_production_home(path: Path, *, random: RandomBytes) -> Home:
     created = datetime.now(UTC).isoformat()
     _write_durably(path / "home.toml", f'world = "production"\ncreated = "{created}"\n')
     return open_home(path)
+
+
+def _refuse_existing(path: Path) -> None:
+    """HOME_EXISTS; and HOME_DAMAGED where a database lies without its description: its keys must live."""
+    if (path / "home.toml").exists():
+        raise KioskError(ErrorCode.HOME_EXISTS, str(path))
+    if (path / "db" / "kiosk.db").exists():
+        raise KioskError(ErrorCode.HOME_DAMAGED, "a database without home.toml")
 
 
 def _create_keys(directory: Path, random: RandomBytes) -> None:

@@ -55,12 +55,17 @@ class Unavailable:
         raise KioskError(ErrorCode.DEPENDENCY_MISSING, f"{self.name}: {self._why}")
 
 
-def build_parser(commands: dict[str, Command]) -> _Parser:
-    """The whole command line. Global options stand before or after the sub-command."""
-    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+def _global_options() -> _Parser:
+    shared = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--home", type=Path, metavar="DIR", help="directory of all local state")
     shared.add_argument("--json", action="store_true", help="answer as one JSON object")
     shared.add_argument("--language", choices=LANGUAGES, help="language of texts and advice")
+    return shared
+
+
+def build_parser(commands: dict[str, Command]) -> _Parser:
+    """The whole command line. Global options may stand anywhere before `--`."""
+    shared = _global_options()
     parser = _Parser(
         prog="shekara",
         description="Border-post kiosk: inspects passports, decides, issues migrant ID cards.",
@@ -77,16 +82,23 @@ def build_parser(commands: dict[str, Command]) -> _Parser:
     return parser
 
 
+def parse(parser: _Parser, arguments: list[str]) -> argparse.Namespace:
+    """Take the global options from wherever they stand, then the command with what is left."""
+    ours = _before_separator(arguments)
+    options, rest = _global_options().parse_known_args(ours)
+    return parser.parse_args([*rest, *arguments[len(ours) :]], options)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the console script `shekara`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     out = Output(as_json="--json" in _before_separator(arguments))
     language = "en"
     try:
+        language = getattr(_global_options().parse_known_args(arguments)[0], "language", language)
         commands = _commands()
         parser = build_parser(commands)
-        args = parser.parse_args(arguments)
-        language = getattr(args, "language", "en")
+        args = parse(parser, arguments)
         if args.command is None:
             parser.print_help()
             return EXIT_USAGE

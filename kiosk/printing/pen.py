@@ -59,7 +59,7 @@ def runs(text: str, face: str) -> list[tuple[str, str]]:
 
 
 def drawable(text: str) -> bool:
-    """False for a text whose letters need a font that this machine lacks: an empty box says less than nothing."""
+    """False for a text whose letters need a font that this machine lacks: no boxes on a card."""
     return all(face != "cjk" or has_face("cjk") for _, face in runs(text, "regular"))
 
 
