@@ -1,9 +1,6 @@
 """`shekara sim`: the simulators on the command line, for testers."""
 
 import argparse
-import contextlib
-import io
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,13 +60,9 @@ class SimCommand:
 
 
 def _pcsc(args: argparse.Namespace, out: Output) -> int:
-    if not out.json:
-        return run_pcsc(args.program, document=args.document, blank=args.blank)
-    answer = io.StringIO()
-    with contextlib.redirect_stdout(answer):
-        status = run_pcsc(args.program, document=args.document, blank=args.blank, as_json=True)
-    out.result(json.loads(answer.getvalue()))
-    return status
+    report = run_pcsc(args.program, document=args.document, blank=args.blank, quiet=out.json)
+    out.result(report)
+    return int(report["exit_code"])
 
 
 def _page(args: argparse.Namespace, out: Output) -> int:

@@ -15,7 +15,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from kiosk.errors import ErrorCode, KioskError
 
 # Variables of the launcher and the command host; all others with the prefix are settings.
-OTHER_VARIABLES = frozenset({"SHEKARA_HOME", "SHEKARA_VENV", "SHEKARA_NO_SETUP"})
+OTHER_VARIABLES = frozenset(
+    {
+        "SHEKARA_HOME",
+        "SHEKARA_VENV",
+        "SHEKARA_NO_SETUP",
+        "SHEKARA_TEST_JOBS",
+        "SHEKARA_READER_DOCUMENT",  # set by `shekara sim pcsc` for its command
+        "SHEKARA_READER_BLANK",
+    }
+)
 
 
 class StationSettings(BaseModel):

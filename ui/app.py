@@ -16,6 +16,7 @@ from kiosk.domain.roles import Role
 from kiosk.errors import ErrorCode, KioskError, Problem
 from kiosk.lanes import Lane
 from ui.display import require_display, require_sound_qt
+from ui.rehearsal import tell_past_stays
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -84,7 +85,9 @@ def open_desk(wishes: Wishes, say: Callable[[str], None]) -> Kiosk:
     if not (wishes.home / "home.toml").exists():
         basis = scenario_basis(wishes.scenario)
         create_lab_home(wishes.home, random=secrets.token_bytes, seed=basis.seed, now=basis.start, say=say)
-    return open_kiosk(wishes.home, scenario=wishes.scenario, in_process=wishes.in_process, say=say)
+    kiosk = open_kiosk(wishes.home, scenario=wishes.scenario, in_process=wishes.in_process, say=say)
+    tell_past_stays(kiosk)
+    return kiosk
 
 
 class App:

@@ -76,6 +76,7 @@ class Tour:
         self._shoot("idle")
         yield from self._inspect()
         yield from self._issue()
+        yield from self._refuse()
         for section in ("cases", "stock", "station", "audit"):
             self.window.go(section)
             yield lambda: not self.window.desk.busy
@@ -108,6 +109,32 @@ class Tour:
         yield lambda: model.phase is Phase.ENDED
         yield self._settled()
         self._shoot("granted")
+
+    def _refuse(self) -> Iterator[Wait]:
+        """The last traveller of the scenario who is to be refused, with every finding open."""
+        window, model = self.window, self.window.inspection
+        rehearsal = window.desk.kiosk.desk
+        travellers = list(rehearsal.travellers) if rehearsal else []
+        refused = [index for index, one in enumerate(travellers) if one.expected_end == "REFUSED"]
+        if not refused:
+            return
+        window.cards_page.next_wanted.emit()
+        window.desk.traveller = refused[-1] - 1
+        yield lambda: not window.desk.busy
+        window.next_traveller()
+        yield lambda: model.phase is Phase.DECIDE
+        window.inspect_page.decision.form.fill(travellers[refused[-1]].declaration)
+        for _ in model.unopened():
+            window.inspect_page.person.open_next_finding()
+        yield self._settled()
+        self._shoot("failed")
+        window.inspect_page.decision.decision.ask_refuse()
+        yield self._settled()
+        self._shoot("refuse")
+        window.inspect_page.decision.decision.chooser.confirm.click()
+        yield lambda: model.phase is Phase.ENDED
+        yield self._settled()
+        self._shoot("refused")
 
     def _issue(self) -> Iterator[Wait]:
         window, cards = self.window, self.window.issuing

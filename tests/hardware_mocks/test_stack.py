@@ -13,9 +13,10 @@ import pytest
 
 from hardware_mocks import pcsc_stack
 from hardware_mocks.chip import ATR, CardImage, blank_image
-from hardware_mocks.pcsc_command import EXIT_CARD, EXIT_NOT_FOUND, EXIT_UNAVAILABLE, EXIT_USAGE, run_pcsc
+from hardware_mocks.pcsc_command import run_pcsc
 from hardware_mocks.pcsc_stack import PcscStack, StackError, StackUnavailable
 from hardware_mocks.pcsc_view import reader_states
+from kiosk.errors import ErrorCode, KioskError
 
 pytestmark = pytest.mark.pcsc
 DOCUMENT, BLANK = "Shekara Virtual Document Reader 00 00", "Shekara Virtual Card Encoder 00 00"
@@ -236,39 +237,40 @@ def test_a_daemon_that_does_not_start_is_reported(tmp_path: Path, monkeypatch: p
 def test_a_command_runs_with_the_readers(stack: PcscStack, tmp_path: Path) -> None:
     blank, out = tmp_path / "new.json", tmp_path / "out"
     script = 'printf "%s|%s" "$SHEKARA_READER_BLANK" "$PCSCLITE_CSOCK_NAME" >"$0"; exit 7'
-    assert run_pcsc(["--", "sh", "-c", script, str(out)], blank=blank) == 7
+    assert run_pcsc(["--", "sh", "-c", script, str(out)], blank=blank)["exit_code"] == 7
     name, address = out.read_text("utf-8").split("|")
     assert name == BLANK
     assert not Path(address).exists()
     assert CardImage.load(blank).kind == "blank"
-    assert run_pcsc(["sh", "-c", "kill -9 $$"]) == 128 + 9
+    assert run_pcsc(["sh", "-c", "kill -9 $$"])["exit_code"] == 128 + 9
 
 
-def test_the_commands_report_is_one_json_document(
+def test_the_command_is_kept_off_standard_output(
     stack: PcscStack, blank: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_pcsc(["sh", "-c", "echo noise"], document=blank, as_json=True) == 0
+    report = run_pcsc(["sh", "-c", "echo noise"], document=blank, quiet=True)
     captured = capfd.readouterr()
-    report = json.loads(captured.out)
     assert report["exit_code"] == 0
     assert report["readers"]["document"] == DOCUMENT
     assert report["cards"] == {"document": str(blank)}
+    assert captured.out == ""
     assert "noise" in captured.err
 
 
 def test_the_commands_failures_have_codes(
-    stack: PcscStack, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stack: PcscStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_pcsc([]) == EXIT_USAGE
-    assert run_pcsc(["true"], document=tmp_path / "none") == EXIT_CARD
-    assert run_pcsc(["/nowhere/command"]) == EXIT_NOT_FOUND
-    assert "Check the name" in capsys.readouterr().err
+    def code(*command: str, **images: Path) -> ErrorCode:
+        with pytest.raises(KioskError) as failed:
+            run_pcsc(command, **images)
+        return failed.value.code
+
+    assert code() is ErrorCode.USAGE
+    assert code("true", document=tmp_path / "none") is ErrorCode.SIM_CARD_IMAGE
+    assert code("/nowhere/command") is ErrorCode.SIM_COMMAND_NOT_FOUND
 
     def refuse(*_: object) -> None:
         raise StackUnavailable("no pcscd here")
 
     monkeypatch.setattr(PcscStack, "start", refuse)
-    assert run_pcsc(["true"], as_json=True) == EXIT_UNAVAILABLE
-    error = json.loads(capsys.readouterr().out)["error"]
-    assert error["code"] == "SIM_PCSC_UNAVAILABLE"
-    assert error["text"] == "no pcscd here"
+    assert code("true") is ErrorCode.STACK_UNAVAILABLE

@@ -80,7 +80,8 @@ class PersonColumn(QFrame):
     def refresh(self) -> None:
         model, case = self._model, self._model.case
         document = case.document if case else None
-        self.surname.setText(document.surname if document else tr("person.empty"))
+        nobody = tr("person.empty") if model.phase is Phase.IDLE else ""
+        self.surname.setText(document.surname if document else nobody)
         self.surname.set_color("text" if document else "muted")
         self.given.setText(document.given_names if document else "")
         self.script.setText(document.national_name if document else "")

@@ -239,7 +239,7 @@ class RailButton(Button):
         self.setAccessibleName(tr(f"nav.{self.section}"))
 
     def _show_checked(self, checked: bool) -> None:
-        self._icon.show_icon(self.section, "accent" if checked and not theme.dark else "text")
+        self._icon.show_icon(self.section, ("text" if theme.dark else "accent") if checked else "muted")
         restyle(self._word, "on", "true" if checked else "false")
 
 
