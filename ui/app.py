@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +17,6 @@ from kiosk.domain.roles import Role
 from kiosk.errors import ErrorCode, KioskError, Problem
 from kiosk.lanes import Lane
 from ui.display import require_display, require_sound_qt
-from ui.rehearsal import tell_past_stays
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -83,10 +83,12 @@ def _has_display() -> bool:
 def open_desk(wishes: Wishes, say: Callable[[str], None]) -> Kiosk:
     """Open the home, making a lab home where there is none. Blocks; raises HOME_*, device errors…"""
     if not (wishes.home / "home.toml").exists():
-        basis = scenario_basis(wishes.scenario)
-        create_lab_home(wishes.home, random=secrets.token_bytes, seed=basis.seed, now=basis.start, say=say)
+        seed, now = secrets.token_hex(16), datetime.now(UTC)
+        if wishes.scenario is not None:  # its home follows its clock
+            basis = scenario_basis(wishes.scenario)
+            seed, now = basis.seed, basis.start
+        create_lab_home(wishes.home, random=secrets.token_bytes, seed=seed, now=now, say=say)
     kiosk = open_kiosk(wishes.home, scenario=wishes.scenario, in_process=wishes.in_process, say=say)
-    tell_past_stays(kiosk)
     return kiosk
 
 

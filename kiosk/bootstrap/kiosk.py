@@ -17,7 +17,7 @@ from crypto.vault import Vault
 from kiosk import drivers
 from kiosk.bootstrap.home import Home, HomeLock, open_home
 from kiosk.bootstrap.registry_process import RegistryProcess
-from kiosk.bootstrap.rehearsal import open_rehearsal
+from kiosk.bootstrap.rehearsal import open_rehearsal, tell_past_stays
 from kiosk.capture.portrait import JpegStudio
 from kiosk.capture.proof import PixelProof
 from kiosk.capture.reader import PixelPageReader
@@ -126,6 +126,7 @@ def open_kiosk(
         ports = _open_ports(home, settings, store, desk, process, stack)
         if desk is not None:
             _load_box(store, desk)
+            tell_past_stays(desk, ports.registry, settings.station.id)
         for code, detail in notices:
             logger("start").warning("notice", code=code, reason=detail)
         logger("start").info("opened", station=settings.station.id, world=home.world)

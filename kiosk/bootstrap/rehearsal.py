@@ -1,13 +1,13 @@
 """Finds the rehearsal desk, if one is installed: simulated devices and travellers for a lab home."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import RehearsalDesk
+from kiosk.ports import OutboxMessage, Registry, RehearsalDesk
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,32 @@ def scenario_basis(scenario: Path | None) -> Basis:
 def open_rehearsal(home: Path, scenario: Path | None, *, in_process: bool) -> RehearsalDesk:
     """Start the simulated devices over what the home's last run left in them."""
     return cast(RehearsalDesk, _provider().open(home, scenario, in_process=in_process))
+
+
+def tell_past_stays(desk: RehearsalDesk, registry: Registry, station: str) -> None:
+    """What other posts reported before: the registry must know it when the desk asks.
+
+    Ids are fixed, so telling it again changes nothing; without a registry nothing is told.
+    """
+    if not any(traveller.stays for traveller in desk.travellers) or not registry.reachable():
+        return
+    for traveller in desk.travellers:
+        for number, stay in enumerate(traveller.stays):
+            days = [("ENTRY", stay.entered)] + ([("EXIT", stay.left)] if stay.left else [])
+            for direction, day in days:
+                message = _past_crossing(traveller.document_key, number, direction, day, station)
+                registry.submit(message, desk.clock.now())
+
+
+def _past_crossing(key: str, number: int, direction: str, day: date, station: str) -> OutboxMessage:
+    message_id = f"past-{key}-{number}-{direction.lower()}"
+    body = {
+        "crossing_id": message_id,
+        "station": station,
+        "document_key": key,
+        "direction": direction,
+        "on": day.isoformat(),
+        "until": None,
+        "is_test": True,
+    }
+    return OutboxMessage(message_id, "crossing", "", body)

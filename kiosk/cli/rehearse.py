@@ -4,9 +4,7 @@
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from crypto.errors import CryptoError
 from kiosk.bootstrap.kiosk import Kiosk
 from kiosk.domain.cases import Case, DecisionOutcome
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import CardFaces, OutboxMessage, RehearsalDesk, RehearsalTraveller
+from kiosk.ports import CardFaces, RehearsalDesk, RehearsalTraveller
 from kiosk.workflow.outgoing import reasons_of
 from kiosk.workflow.session import Session
 
@@ -82,35 +80,10 @@ class Rehearsal:
         """All travellers, or the first `limit`; those a former run finished are only reported."""
         stored = [row.case_id for row in reversed(self._kiosk.store.cases(limit=10_000))]
         travellers = self._desk.travellers[:limit]
-        self._tell_past_stays(travellers)
         return [
             self._play(index, traveller, stored[index] if index < len(stored) else "")
             for index, traveller in enumerate(travellers)
         ]
-
-    def _tell_past_stays(self, travellers: Sequence[RehearsalTraveller]) -> None:
-        """What other posts reported before: the registry must know it when the desk asks."""
-        if not any(traveller.stays for traveller in travellers) or not self._kiosk.registry.reachable():
-            return
-        for traveller in travellers:
-            for number, stay in enumerate(traveller.stays):
-                self._tell(traveller.document_key, f"{number}-entry", "ENTRY", stay.entered)
-                if stay.left is not None:
-                    self._tell(traveller.document_key, f"{number}-exit", "EXIT", stay.left)
-
-    def _tell(self, key: str, part: str, direction: str, day: date) -> None:
-        message_id = f"past-{key}-{part}"
-        body = {
-            "crossing_id": message_id,
-            "station": self._kiosk.station.id,
-            "document_key": key,
-            "direction": direction,
-            "on": day.isoformat(),
-            "until": None,
-            "is_test": True,
-        }
-        message = OutboxMessage(message_id, "crossing", "", body)
-        self._kiosk.registry.submit(message, self._desk.clock.now())
 
     def _play(self, index: int, traveller: RehearsalTraveller, case_id: str) -> Outcome:
         outcome = Outcome(index + 1, traveller.name, traveller.expected_end, traveller.expected_reason)
