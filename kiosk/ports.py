@@ -333,8 +333,10 @@ class Registry(Protocol):
         """Send one message now, past the outbox; for rehearsals that prepare the registry."""
         ...
 
-    def deliver(self, store: Store, now: datetime, limit: int = 50) -> DeliveryReport:
-        """Send what is due, oldest first; never raises for network trouble."""
+    def deliver(
+        self, store: Store, now: datetime, limit: int = 50, *, at_once: bool = False
+    ) -> DeliveryReport:
+        """Send what is due (`at_once`: all that waits), oldest first; never raises for the network."""
         ...
 
 

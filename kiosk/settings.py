@@ -55,6 +55,7 @@ class RegistrySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: str = ""
     token_file: str = ""
+    ca_file: str = ""  # PEM of a private certification authority; empty: the system's
     timeout: float = Field(5.0, gt=0, le=60)
 
 

@@ -22,6 +22,7 @@ from crypto.trust import Check, Finding, Outcome
 
 MRZ_DIGITS = "mrz_check_digits"
 MRZ_DATES = "mrz_dates"
+MRZ_SOURCE = "mrz_source"
 ULTRAVIOLET = "ultraviolet_features"
 INFRARED = "infrared_mrz"
 PRINT = "print_quality"
@@ -59,6 +60,8 @@ class ReportReason(StrEnum):
     """No machine readable zone was read optically."""
     MRZ_CHECK_DIGIT_WRONG = "MRZ_CHECK_DIGIT_WRONG"
     """A check digit of the printed MRZ is wrong; the detail names the field."""
+    MRZ_TYPED = "MRZ_TYPED"
+    """The zone was typed by hand, not read from the page."""
     MRZ_DATE_IMPOSSIBLE = "MRZ_DATE_IMPOSSIBLE"
     """A printed date is no date; the detail names it."""
     NO_CHIP = "NO_CHIP"
@@ -114,6 +117,15 @@ def mrz_check_digits(optical: Mrz | None) -> Check:
     findings = tuple(Finding(ReportReason.MRZ_CHECK_DIGIT_WRONG, name) for name in wrong)
     outcome = Outcome.FAILED if wrong else Outcome.SUCCESSFUL
     return Check(MRZ_DIGITS, outcome, findings, {"format": optical.format})
+
+
+def mrz_source(optical: Mrz | None, *, typed: bool) -> Check:
+    """A zone typed by hand is somebody's word: undetermined, so that a second person looks."""
+    if optical is None:
+        return check(MRZ_SOURCE, Outcome.NOT_SUPPORTED, ReportReason.MRZ_NOT_READ)
+    if typed:
+        return check(MRZ_SOURCE, Outcome.UNDETERMINED, ReportReason.MRZ_TYPED)
+    return Check(MRZ_SOURCE, Outcome.SUCCESSFUL)
 
 
 def mrz_dates(optical: Mrz | None, today: date) -> Check:

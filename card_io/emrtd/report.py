@@ -132,8 +132,12 @@ def inspect(
     now: datetime,
     optical: Mrz | None,
     profile: Profile = DOCUMENT,
+    typed: bool = False,
 ) -> InspectionReport:
-    """Judge what was read; `read` None: no chip answered, `optical` None: no MRZ read; `now` is aware UTC."""
+    """Judge what was read; `read` None: no chip answered, `optical` None: no MRZ read; `now` is aware.
+
+    `typed`: the optical MRZ was entered by hand; the verdict is then undetermined at best.
+    """
     chip = checks.chip_mrz(read)
     passive = None if read is None else _passive(read, chip, store, now)
     signed = passive.signed_data_groups if passive is not None else frozenset()
@@ -141,6 +145,7 @@ def inspect(
     proof = checks.active_authentication(read, signed, trusted=trusted)
     groups = {
         "optical": (
+            checks.mrz_source(optical, typed=typed),
             checks.mrz_check_digits(optical),
             checks.mrz_dates(optical, now.date()),
             *checks.not_performed(),

@@ -29,9 +29,10 @@ from kiosk.ports import Camera, Clock, DeliveryReport, RandomBytes, Registry, Re
 from kiosk.printing.press import CardPainter
 from kiosk.settings import Settings, load_settings
 from kiosk.storage import open_store
-from kiosk.sync import RegistryClient
+from kiosk.sync import RegistryClient, open_session
+from kiosk.workflow.delivery import deliver
 from kiosk.workflow.desk import Desk, Hooks, Operator, Station
-from kiosk.workflow.session import Session, deliver
+from kiosk.workflow.session import Session
 
 SWITCHED_OFF = "http://127.0.0.1:9"  # discard port: a lab without its registry finds nobody there
 STATION_COUNTRY = "KZ"  # whose document signer signs the cards
@@ -84,9 +85,10 @@ class Kiosk:
         if self.desk is not None:
             self.desk.on_step(step, moment)
 
-    def deliver(self) -> DeliveryReport:
-        """One round of the outbox."""
-        report = deliver(self.ports, f"station:{self.station.id}")
+    def deliver(self, *, at_once: bool = False) -> DeliveryReport:
+        """One round of the outbox; `at_once` when a person asks for it."""
+        by = f"station:{self.station.id}"
+        report = deliver(self.store, self.registry, self.ports.clock.now(), by, at_once=at_once)
         logger("sync").info(
             "delivery", sent=report.sent, waiting=report.waiting, refused=report.refused, code=report.problem
         )
@@ -240,6 +242,23 @@ def _station(home: Home, settings: Settings) -> Station:
     )
 
 
+def deliver_now(path: Path) -> DeliveryReport:
+    """Send what waits in a home, without opening its devices; a lab home's own registry is started.
+
+    Raises HOME_*, STORAGE_*, SETTINGS_INVALID.
+    """
+    with ExitStack() as stack:
+        home = open_home(path)
+        stack.callback(HomeLock(home).release)
+        settings = load_settings(home.settings)
+        store = open_home_store(home)
+        stack.callback(store.close)
+        process = _start_registry(home, settings, True, stack, [])
+        registry = _registry(home, settings, process, secrets.token_bytes)
+        by = f"station:{settings.station.id}"
+        return deliver(store, registry, datetime.now(UTC), by, at_once=True)
+
+
 def _registry(
     home: Home, settings: Settings, process: RegistryProcess | None, random: RandomBytes
 ) -> Registry:
@@ -254,7 +273,14 @@ def _registry(
     except (OSError, UnicodeDecodeError) as error:
         raise KioskError(ErrorCode.SETTINGS_INVALID, "registry.token_file") from error
     timeout = settings.registry.timeout
-    return RegistryClient(url or SWITCHED_OFF, token, settings.station.id, timeout=timeout, random=random)
+    return RegistryClient(
+        url or SWITCHED_OFF,
+        token,
+        settings.station.id,
+        timeout=timeout,
+        session=open_session(ca_file=settings.registry.ca_file or None),
+        random=random,
+    )
 
 
 def _uris(settings: Settings, desk: RehearsalDesk | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ broken); 2 wrong usage; 3 an error with a code; 130 interrupted.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
@@ -17,7 +18,7 @@ from kiosk.cli.command import Command, Output
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.messages import LANGUAGES, text
 
-EXIT_USAGE, EXIT_ERROR, EXIT_INTERRUPTED = 2, 3, 130
+EXIT_USAGE, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 2, 3, 130, 141
 EPILOG = """exit status: 0 done, 1 answered no (not verified, not as expected), 2 wrong usage,
 3 error (with --json: {"error": {"code", "text", "advice"}} on standard output), 130 interrupted"""
 
@@ -108,6 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report(error, out, language)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     out.finish()
     return status
 

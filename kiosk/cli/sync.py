@@ -2,7 +2,7 @@
 
 import argparse
 
-from kiosk.bootstrap.kiosk import open_kiosk
+from kiosk.bootstrap.kiosk import deliver_now
 from kiosk.cli.command import Output, queue_facts
 from kiosk.cli.stored import opened_store
 
@@ -16,7 +16,7 @@ class SyncCommand:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("queue", help="how many messages wait")
-        actions.add_parser("deliver", help="send what is due now; exit status 1 when something still waits")
+        actions.add_parser("deliver", help="send all that waits; exit status 1 when something still does")
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
         if args.action == "queue":
@@ -26,11 +26,7 @@ class SyncCommand:
             out.result(facts)
             out.say(" ".join(f"{name}={value}" for name, value in facts.items()))
             return 0
-        kiosk = open_kiosk(args.home)
-        try:
-            report = kiosk.deliver()
-        finally:
-            kiosk.close()
+        report = deliver_now(args.home)
         out.result(
             {
                 "sent": report.sent,

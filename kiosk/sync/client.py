@@ -22,6 +22,7 @@ from registry import contract
 BACKOFF_BASE = 2.0  # seconds
 BACKOFF_CAP = 300.0
 DEADLINE = 20.0  # seconds for one message
+ANY_TIME = timedelta(days=3650)  # reaches every message that waits for its next try
 LATER_IN_A_ROW = 3  # server errors after which a round ends
 
 
@@ -80,15 +81,21 @@ class RegistryClient:
             raise KioskError(ErrorCode.REGISTRY_UNREACHABLE, f"status {answer.status}, no list of stays")
         return tuple(Stay(stay.entered, stay.left) for stay in told.stays)
 
-    def deliver(self, store: Store, now: datetime, limit: int = 50) -> DeliveryReport:
-        """One round: `sent` and `refused` count this round, `waiting` is the queue after it."""
+    def deliver(
+        self, store: Store, now: datetime, limit: int = 50, *, at_once: bool = False
+    ) -> DeliveryReport:
+        """One round: `sent` and `refused` count this round, `waiting` is the queue after it.
+
+        `at_once` leaves out the waiting times: all that waits is tried.
+        """
+        horizon = now + ANY_TIME if at_once else now
         sent = refused = in_a_row = 0
         problem, tried = "", set[str]()
         while not problem and len(tried) < limit:
-            if self._closed_until is not None and now < self._closed_until:
+            if self._closed_until is not None and now < self._closed_until and not at_once:
                 problem = ErrorCode.REGISTRY_UNREACHABLE
                 break
-            due = [m for m in store.due_messages(now, limit) if m.id not in tried]
+            due = [m for m in store.due_messages(horizon, limit) if m.id not in tried]
             if not due:
                 break
             message = due[0]

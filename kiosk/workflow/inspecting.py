@@ -144,7 +144,13 @@ class Inspecting:
             mrz = read_mrz(page.mrz_lines)
             result = self._read(mrz, cancel, timeout)
             self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
-            report = inspect(result, store=self._desk.trust, now=self._local_now(), optical=mrz)
+            report = inspect(
+                result,
+                store=self._desk.trust,
+                now=self._local_now(),
+                optical=mrz,
+                typed=page.typed,
+            )
             return self._log.accept(
                 self._event(
                     ev.DocumentInspected,

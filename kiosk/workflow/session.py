@@ -8,10 +8,10 @@ from collections.abc import Callable
 from threading import Event as CancelEvent
 
 from kiosk.domain.card import JobState
-from kiosk.domain.cases import Case, CaseOpened, CaseSynced, DecisionOutcome
+from kiosk.domain.cases import Case, CaseOpened, DecisionOutcome
 from kiosk.domain.documents import Declaration
-from kiosk.domain.roles import Action, Role
-from kiosk.ports import CardFaces, CaseRow, DeliveryReport, Progress
+from kiosk.domain.roles import Action
+from kiosk.ports import CardFaces, CaseRow, Progress
 from kiosk.workflow.case_log import CaseLog
 from kiosk.workflow.desk import Desk, Hooks, Operator
 from kiosk.workflow.inspecting import FrameWatcher, Inspecting
@@ -161,13 +161,3 @@ def _next_card_step(case: Case) -> str:
         JobState.PRINTED: "check_card",
         JobState.CHECKED: "hand_over",
     }[job.state]
-
-
-def deliver(desk: Desk, by: str) -> DeliveryReport:
-    """One round of the outbox; finished cases whose messages all arrived become SYNCED."""
-    report = desk.registry.deliver(desk.store, desk.clock.now())
-    for case_id in desk.store.unsynced_cases():
-        log = CaseLog(desk, Operator(by, Role.STATION_ADMIN), Hooks())
-        log.load(case_id)
-        log.accept(CaseSynced(at=desk.clock.now(), by=by))
-    return report

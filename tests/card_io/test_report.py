@@ -68,6 +68,14 @@ def test_good_document_is_green(good: ReadResult, specimen: Any, store: TrustSto
     assert proof.evidence["protocol"] == "AA-ECDSA-SHA256"
 
 
+def test_a_zone_typed_by_hand_is_yellow_at_best(
+    good: ReadResult, specimen: Any, store: TrustStore, now: datetime
+) -> None:
+    report = inspect(good, store=store, now=now, optical=specimen.mrz, typed=True)
+    assert report.overall is O.UNDETERMINED
+    assert ("mrz_source", "MRZ_TYPED") in {(item.name, reason) for item, reason, _ in report.reasons()}
+
+
 def test_checks_without_equipment_are_shown_and_do_not_count(
     good: ReadResult, specimen: Any, store: TrustStore, now: datetime
 ) -> None:
