@@ -57,6 +57,18 @@ def test_every_answer_may_be_lost_once(
     assert registry.counts() == WHOLE | {"GRANTED": 1, "ACTIVE": 1}
 
 
+def test_a_person_who_asks_waits_for_nothing(
+    kit: ModuleType, store: SqlStore, registry: Any, connect: Connect
+) -> None:
+    client = connect(registry.url)
+    registry.stop()
+    assert client.deliver(store, kit.START).sent == 0
+    registry.start()
+    assert client.deliver(store, kit.START).sent == 0
+    report = client.deliver(store, kit.START, at_once=True)
+    assert (report.sent, report.waiting, report.problem) == (5, 0, "")
+
+
 def test_a_stopped_registry_is_waited_for_and_then_drained_in_order(
     kit: ModuleType, store: SqlStore, registry: Any, connect: Connect
 ) -> None:
