@@ -1,0 +1,76 @@
+"""The sockets of the kiosk: a Protocol for every device and service, and their small values.
+
+Adapters and simulators implement these; the workflow knows nothing else of them.
+"""
+
+from kiosk.ports.devices import (
+    Camera,
+    CardFaces,
+    CardPress,
+    CardSlot,
+    Clock,
+    Frame,
+    Hint,
+    Image,
+    PageReader,
+    PageScan,
+    Portrait,
+    PortraitStudio,
+    Printer,
+    PrintProof,
+    PrintState,
+    PrintStatus,
+    Progress,
+    ProgressPhase,
+    RandomBytes,
+)
+from kiosk.ports.rehearsal import (
+    DeviceUris,
+    PrintedJob,
+    RehearsalDesk,
+    RehearsalTraveller,
+    StepObserver,
+)
+from kiosk.ports.services import (
+    CaseRow,
+    Commit,
+    DeliveryReport,
+    OutboxMessage,
+    QueueState,
+    Registry,
+    Store,
+)
+
+__all__ = [
+    "Camera",
+    "CardFaces",
+    "CardPress",
+    "CardSlot",
+    "CaseRow",
+    "Clock",
+    "Commit",
+    "DeliveryReport",
+    "DeviceUris",
+    "Frame",
+    "Hint",
+    "Image",
+    "OutboxMessage",
+    "PageReader",
+    "PageScan",
+    "Portrait",
+    "PortraitStudio",
+    "PrintProof",
+    "PrintState",
+    "PrintStatus",
+    "PrintedJob",
+    "Printer",
+    "Progress",
+    "ProgressPhase",
+    "QueueState",
+    "RandomBytes",
+    "Registry",
+    "RehearsalDesk",
+    "RehearsalTraveller",
+    "StepObserver",
+    "Store",
+]
