@@ -2,9 +2,11 @@
 
 import argparse
 
+from kiosk.bootstrap.home import open_home
 from kiosk.cli.command import Output
 from kiosk.cli.stored import opened_store
 from kiosk.domain.cases import event_to_json
+from kiosk.errors import ErrorCode, KioskError
 
 
 class CaseCommand:
@@ -17,10 +19,12 @@ class CaseCommand:
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="newest first")
         listing.add_argument("--unfinished", action="store_true", help="only those that need something")
-        show = actions.add_parser("show", help="all events of one case (contains personal data)")
+        show = actions.add_parser("show", help="all events of one case (personal data: in a lab home only)")
         show.add_argument("case_id")
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
+        if args.action == "show" and not open_home(args.home).lab:
+            raise KioskError(ErrorCode.ROLE_NOT_ALLOWED, "case data is shown at the desk, behind a login")
         with opened_store(args.home) as store:
             if args.action == "show":
                 events = [event_to_json(event) for event in store.events(args.case_id)]

@@ -7,6 +7,7 @@ broken); 2 wrong usage; 3 an error with a code; 130 interrupted.
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
@@ -112,8 +113,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no values of a traceback may leak
+        return _report(KioskError(ErrorCode.INTERNAL, _whereabouts(error)), out, language)
     out.finish()
     return status
+
+
+def _whereabouts(error: Exception) -> str:
+    """Type and places of an error, without its message: a message may hold a person's data."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"
 
 
 def _before_separator(arguments: list[str]) -> list[str]:

@@ -82,3 +82,32 @@ def test_a_demo_never_overwrites(tmp_path: Path) -> None:
     assert _free(tmp_path / "demo") == tmp_path / "demo"
     (tmp_path / "demo").mkdir()
     assert _free(tmp_path / "demo") == tmp_path / "demo-2"
+
+
+def test_an_unforeseen_error_tells_where_but_not_what(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        name = help = "broken"
+
+        def configure(self, parser: object) -> None:
+            del parser
+
+        def run(self, args: object, out: object) -> int:
+            raise ValueError("surname ERIKSSON")
+
+    monkeypatch.setattr(host, "_commands", lambda: {"broken": Broken()})
+    status, out, err = run(capsys, "broken", "--json")
+    assert status == host.EXIT_ERROR
+    error = json.loads(out)["error"]
+    assert error["code"] == "INTERNAL"
+    assert "ValueError at test_cli.py" in error["detail"]
+    assert "ERIKSSON" not in out + err
+
+
+def test_case_data_is_not_shown_outside_a_lab(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    home = str(tmp_path / "p")
+    assert run(capsys, "home", "create", "--world", "production", "--home", home)[0] == 0
+    status, out, _ = run(capsys, "case", "show", "x", "--home", home, "--json")
+    assert status == host.EXIT_ERROR
+    assert json.loads(out)["error"]["code"] == "ROLE_NOT_ALLOWED"
