@@ -40,7 +40,13 @@ def font(name: str, size: float) -> ImageFont.FreeTypeFont:
     """A font in pixels per em; DEPENDENCY_MISSING with the Debian package that holds it."""
     path, package = _FONTS[name]
     try:
-        return ImageFont.truetype(str(path), size, index=_CJK_FACE_SC if name == "cjk" else 0)
+        # Basic layout: the other engine depends on a system library, and pages must be the same everywhere.
+        return ImageFont.truetype(
+            str(path),
+            size,
+            index=_CJK_FACE_SC if name == "cjk" else 0,
+            layout_engine=ImageFont.Layout.BASIC,
+        )
     except OSError as error:
         raise KioskError(ErrorCode.DEPENDENCY_MISSING, package) from error
 

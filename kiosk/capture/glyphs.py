@@ -67,7 +67,8 @@ def template_sets() -> tuple[Templates, ...]:
 
 
 def _render(size: float, blur: float) -> Templates:
-    font = ImageFont.truetype(str(font_path()), round(PITCH * _OVERSAMPLE / ADVANCE * size))
+    pixels = round(PITCH * _OVERSAMPLE / ADVANCE * size)
+    font = ImageFont.truetype(str(font_path()), pixels, layout_engine=ImageFont.Layout.BASIC)
     cells = [_cell(font, character, blur) for character in ALPHABET]
     return Templates(size, blur, normalised(np.stack(cells)))
 

@@ -77,7 +77,7 @@ _CATEGORY = ("БОЛУ САНАТЫ", "КАТЕГОРИЯ ПРЕБЫВАНИЯ",
 _POST = ("КЕЛГЕН ӨТКІЗУ ПУНКТІ", "ПУНКТ ПРОПУСКА ВЪЕЗДА", "POST OF ENTRY")
 _AUTHORITY = ("БЕРГЕН ОРГАН", "ОРГАН ВЫДАЧИ", "ISSUING AUTHORITY")
 BACK = (
-    Slot("passport_number", _PASSPORT, _B, 3_200, 41_000, 2_400),
+    Slot("passport_number", _PASSPORT, _B, 3_200, 41_200, 2_400),
     Slot("iin", ("ЖСН", "ИИН", "IIN"), 45_300, 3_200, 16_000, 2_300),
     Slot("category", _CATEGORY, _B, 8_000, 57_300, 2_400),
     Slot("entry_post", _POST, _B, 12_800, 57_300, 2_400),

@@ -49,7 +49,8 @@ def font_path(face: str) -> Path:
 
 @cache
 def load_font(face: str, pixels: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(font_path(face)), pixels)
+    # Basic layout: the other engine depends on a system library, and cards must not.
+    return ImageFont.truetype(str(font_path(face)), pixels, layout_engine=ImageFont.Layout.BASIC)
 
 
 def runs(text: str, face: str) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ PAGE = {44: (125.0, 88.0, 6.0, 6.35), 36: (105.0, 74.0, 6.0, 6.35), 30: (85.6, 5
 
 @lru_cache
 def font(path: str, size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, size)
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def mrz(dice: random.Random, columns: int) -> tuple[str, ...]:
