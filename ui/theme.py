@@ -76,8 +76,8 @@ QPushButton[kind="row"] { border-color: transparent; background: transparent; pa
 QPushButton[kind="row"]:hover { background: $sunken; }
 QPushButton[kind="row"]:checked { background: $sunken; }
 QPushButton[kind="row"]:focus { border-color: $ring; }
-QPushButton[kind="choice"] { text-align: left; font-weight: 400; border-color: $line; }
-QPushButton[kind="choice"]:checked { border-color: $accent; background: $accent_soft; font-weight: 600; }
+QPushButton[kind="choice"] { border-color: $line; padding: 0; }
+QPushButton[kind="choice"]:checked { border-color: $accent; background: $accent_soft; }
 QPushButton[kind="choice"]:focus { border-color: $ring; }
 
 QLabel#keycap { border: 1px solid $strong_line; border-radius: 4px; padding: 0 5px; font-size: 9pt;
@@ -88,6 +88,8 @@ QLabel#buttontext { font-weight: 600; background: transparent; }
 QLabel#buttontext[on="primary"] { color: $on_accent; }
 QLabel#buttontext[on="danger"] { color: $bad_ink; }
 QLabel#buttontext:disabled { color: $disabled; }
+QLabel#choicetext { background: transparent; }
+QLabel#choicetext[on="true"] { font-weight: 600; }
 QLabel#railtext { font-size: 9pt; font-weight: 500; color: $muted; background: transparent; }
 QLabel#railtext[on="true"] { color: $text; font-weight: 600; }
 QLabel#ribbontext { color: $on_ribbon; font-weight: 700; font-size: 11pt; background: transparent; }
@@ -110,6 +112,7 @@ QFrame#fieldbox[focused="true"] { border-color: $ring; }
 QFrame#fieldbox:disabled { border-color: $line; background: $sunken; }
 QFrame#fieldbox QLineEdit, QFrame#fieldbox QComboBox, QFrame#fieldbox QSpinBox { border: none; padding: 0;
   min-height: 20px; background: transparent; font-weight: 600; }
+QFrame#fieldbox QLineEdit, QFrame#fieldbox QSpinBox { margin-left: -2px; }
 QLabel[role="fieldcaption"] { color: $muted; font-size: 9pt; }
 
 QTableView { background: $surface; border: none; gridline-color: $line;

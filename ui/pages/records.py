@@ -241,7 +241,7 @@ class AuditPage(RecordPage):
         self.body.addWidget(self.result)
         keys = ("sequence", "at", "actor", "action", "case", "hash")
         self.table = TextTable([f"audit.{key}" for key in keys])
-        self.view = make_table(self.table, 3)
+        self.view = make_table(self.table, len(keys) - 1)
         self.body.addWidget(self.view, 1)
         self.check.clicked.connect(self._check)
         self.reword()
@@ -284,7 +284,7 @@ class AuditPage(RecordPage):
             entry.actor,
             tr.code("event", entry.action),
             entry.case_id[:12],
-            entry.hash[:12],
+            entry.hash,
         )
 
 
@@ -315,14 +315,14 @@ class StationPage(RecordPage):
         top.addLayout(self._block("station.software", _versions()), 1)
         self._facts.addLayout(top)
         self._facts.addWidget(divider(vertical=False))
-        notices = [(code, tr.message(code)[0]) for code, _detail in self.desk.kiosk.notices]
+        notices = [(code, " ".join(tr.message(code))) for code, _detail in self.desk.kiosk.notices]
         self._facts.addLayout(self._block("station.notices", notices or [("", tr("station.no_notices"))]))
 
     def _identity(self) -> list[tuple[str, str]]:
         station = self.desk.kiosk.station
         return [
             (tr("station.id"), station.id),
-            (tr("station.post"), station.name),
+            (tr("station.post"), self.desk.post),
             (tr("station.prefix"), station.prefix),
             (tr("station.world"), tr("station.lab" if station.lab else "station.production")),
         ]
@@ -337,8 +337,8 @@ class StationPage(RecordPage):
             (tr("top.printer"), f"{ports.printer.name} · {tr(f'state.{state.printer.word}')}"),
         ]
         if rehearsal is not None:
-            link = tr("station.pcsc") if rehearsal.link == "pcsc" else rehearsal.link_note
-            found.append((tr("station.link"), link))
+            link = "station.pcsc" if rehearsal.link == "pcsc" else "ribbon.in_process"
+            found.append((tr("station.link"), tr(link)))
         if state.queue is not None:
             found.append((tr("station.queue"), tr("state.waiting", n=state.queue.waiting)))
         return found
@@ -359,7 +359,7 @@ class StationPage(RecordPage):
 
 def _versions() -> list[tuple[str, str]]:
     """Versions of the product and of what it stands on."""
-    found = [("Python", platform.python_version())]
+    found = []
     for name, package in (
         ("Shekara", "shekara"),
         ("Qt", "pyside6-essentials"),
@@ -370,4 +370,4 @@ def _versions() -> list[tuple[str, str]]:
             found.append((name, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return [*found, ("Python", platform.python_version())]

@@ -183,7 +183,8 @@ class ActionButton(Button):
         layout.setSpacing(GAP)
         if icon:
             tone = {"primary": "on_accent", "danger": "bad"}.get(on, "text")
-            layout.addWidget(Icon(icon, 20, tone))
+            self.picture = Icon(icon, 20, tone)
+            layout.addWidget(self.picture)
         self.word = QLabel()
         self.word.setObjectName("buttontext")
         self.word.setProperty("on", on)
@@ -202,8 +203,10 @@ class ActionButton(Button):
         self.setFixedHeight(TARGET + 4)
         self.set_key(key)
 
-    def set_key(self, key: str) -> None:
-        """Change the word; the accessible name follows."""
+    def set_key(self, key: str, icon: str = "") -> None:
+        """Change the word, and the icon if one is given; the accessible name follows."""
+        if icon:
+            self.picture.show_icon(icon, self.picture.tone)
         worded(self.word, key)
         worded(self, key, slot="tipKey")
         self.setToolTip("")

@@ -18,14 +18,14 @@ MAX_DAYS = 366
 class FieldBox(QFrame):
     """A caption over its field in one frame; the frame carries the focus ring."""
 
-    HEIGHT = 46
+    HEIGHT = 44
 
     def __init__(self, name: str, field: QWidget) -> None:
         super().__init__()
         self.setObjectName("fieldbox")
         self.setFixedHeight(self.HEIGHT)
         body = column(gap=0)
-        body.setContentsMargins(8, 2, 4, 0)
+        body.setContentsMargins(8, 1, 4, 0)
         self.setLayout(body)
         caption = label("fieldcaption", key=f"declaration.{name}")
         caption.setBuddy(field)
