@@ -3,7 +3,7 @@
 from datetime import timedelta, timezone
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from kiosk.errors import Problem
@@ -15,7 +15,7 @@ from ui.models.issuing import Issuing
 from ui.pages.cards import CardsPage
 from ui.pages.inspect import InspectPage
 from ui.pages.records import AuditPage, CasesPage, StationPage, StockPage
-from ui.theme import theme
+from ui.theme import scale_for, theme
 from ui.widgets.basics import ProblemPanel, column, row
 from ui.widgets.frame import SECTIONS, Rail, Ribbon, TopBar
 from ui.widgets.steps import StepStrip
@@ -203,6 +203,10 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.inspect_page.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        theme.set_scale(scale_for(event.size().width(), event.size().height()))
+        super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._clock.stop()

@@ -13,6 +13,7 @@ from kiosk import messages
 from kiosk.errors import ErrorCode, KioskError
 from ui.i18n import tr
 from ui.models.inspection import Phase
+from ui.theme import scale_for, theme
 from ui.widgets.basics import Icon
 
 Open = Callable[..., Any]
@@ -200,3 +201,19 @@ def test_typing_is_left_by_esc_and_by_a_button(qtbot: Any, open_window: Open) ->
         assert not column.mrz.editing
         assert column.mrz.lines == read
         assert column.rescan.isVisible()
+
+
+def test_type_and_targets_grow_with_a_large_screen(qtbot: Any, open_window: Open) -> None:
+    sizes = {(1366, 768): 1.0, (1920, 1080): 1.2, (2560, 1440): 1.6, (7680, 4320): 2.0}
+    assert {size: scale_for(*size) for size in sizes} == sizes
+    small = open_window(FakeKiosk(), size=(1366, 768))
+    before = small.top.height(), small.inspect_page.decision.form_title.fontMetrics().height()
+    small.resize(1920, 1080)
+    qtbot.wait(50)
+    assert theme.scale == 1.2
+    assert small.top.height() == round(before[0] * 1.2)
+    assert small.inspect_page.decision.form_title.fontMetrics().height() > before[1]
+    small.resize(1366, 768)
+    qtbot.wait(50)
+    after = small.top.height(), small.inspect_page.decision.form_title.fontMetrics().height()
+    assert after == before

@@ -16,7 +16,7 @@ from kiosk.ports import CaseRow
 from ui.i18n import tr
 from ui.models.desk import Desk
 from ui.palette import Tone
-from ui.theme import GAP, PAD, TARGET, WIDE
+from ui.theme import GAP, PAD, TARGET, WIDE, theme
 from ui.widgets.basics import (
     ActionButton,
     Dot,
@@ -74,7 +74,7 @@ def make_table(model: TextTable, stretch: int) -> QTableView:
     view.setTabKeyNavigation(False)
     view.setWordWrap(False)
     view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(TARGET)
+    view.verticalHeader().setDefaultSectionSize(theme.px(TARGET))
     header = view.horizontalHeader()
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -104,6 +104,11 @@ class RecordPage(QFrame):
         self.body.addWidget(self.problem)
         self.refresh_button.clicked.connect(self.entered)
         tr.changed.connect(self.reword)
+        theme.changed.connect(self._rescale)
+
+    def _rescale(self) -> None:
+        for view in self.findChildren(QTableView):
+            view.verticalHeader().setDefaultSectionSize(theme.px(TARGET))
 
     def entered(self) -> None:
         """The page comes into view: read what it shows again."""

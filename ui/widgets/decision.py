@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QSizePolicy, QV
 
 from ui.i18n import tr
 from ui.palette import Tone
-from ui.theme import GAP, TARGET
+from ui.theme import GAP, TARGET, theme
 from ui.widgets.basics import ActionButton, Icon, Panel, clear, column, label, restyle, row
 
 REFER_REASONS = ("ADDITIONAL_CHECK", "POSSIBLE_MATCH", "PROTECTION", "OTHER")
@@ -47,13 +47,13 @@ class ChoiceButton(QPushButton):
 
     def heightForWidth(self, width: int) -> int:
         inner = self.layout()
-        return max(TARGET, inner.heightForWidth(width) if inner is not None else 0)
+        return max(theme.px(TARGET), inner.heightForWidth(width) if inner is not None else 0)
 
     def sizeHint(self) -> QSize:
-        return QSize(200, TARGET)
+        return QSize(200, theme.px(TARGET))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(80, TARGET)
+        return QSize(80, theme.px(TARGET))
 
 
 class ReasonChooser(QWidget):

@@ -51,9 +51,13 @@ class VerdictPill(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.outcome, self.word, self.note = "", "", ""
-        self.setFixedHeight(self.HEIGHT)
         self.setAccessibleName("")
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._rescale)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(self.HEIGHT))
+        self.update()
 
     def show_outcome(self, outcome: str, word: str, note: str = "") -> None:
         """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet; `note` stands right."""
@@ -62,7 +66,7 @@ class VerdictPill(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(240, self.HEIGHT)
+        return QSize(240, self.height())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -76,8 +80,10 @@ class VerdictPill(QWidget):
         ink = palette.on(tone) if filled else palette.muted
         left = 16.0
         if filled:
-            iconset.paint(painter, ICONS[self.outcome], QRectF(left, 12, 28, 28), ink)
-            left += 28 + 12
+            side = theme.px(28)
+            box_icon = QRectF(left, (self.height() - side) / 2, side, side)
+            iconset.paint(painter, ICONS[self.outcome], box_icon, ink)
+            left += side + 12
         painter.setPen(QColor(ink))
         word, note, room = self._arrange(left)
         painter.setFont(note)
@@ -85,7 +91,7 @@ class VerdictPill(QWidget):
         painter.drawText(box.adjusted(left, 0, -14, 0), int(flags), self.note)
         painter.setFont(word)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(left, 0, room, self.HEIGHT), int(flags), self.word)
+        painter.drawText(QRectF(left, 0, room, self.height()), int(flags), self.word)
 
     def _arrange(self, left: float) -> tuple[QFont, QFont, float]:
         """Fonts of word and note, and the width left for the word."""
@@ -100,12 +106,12 @@ class VerdictPill(QWidget):
 
     def fits(self) -> bool:
         """Whether the whole word shows."""
-        word, _, room = self._arrange(56 if self.outcome else 16)
+        word, _, room = self._arrange(28 + theme.px(28) if self.outcome else 16)
         return _width(word, self.word) <= room
 
     def _font(self, points: float, *, bold: bool) -> QFont:
         font = QFont(self.font())
-        font.setPointSizeF(points)
+        font.setPointSizeF(theme.pt(points))
         font.setBold(bold)
         return font
 
@@ -146,7 +152,8 @@ class GroupRow(QFrame):
         self.button = Button()
         self.button.setProperty("kind", "row")
         self.button.setCheckable(True)
-        self.button.setMinimumHeight(TARGET)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         inner = QHBoxLayout(self.button)
         inner.setContentsMargins(6, 0, 8, 0)
         inner.setSpacing(GAP)
@@ -175,6 +182,9 @@ class GroupRow(QFrame):
         self.setLayout(body)
         self.button.toggled.connect(self._toggle)
         self.reword()
+
+    def _rescale(self) -> None:
+        self.button.setMinimumHeight(theme.px(TARGET))
 
     def _toggle(self, opened: bool) -> None:
         self._details.setVisible(opened)
