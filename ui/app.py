@@ -16,6 +16,7 @@ from kiosk.bootstrap.rehearsal import scenario_basis
 from kiosk.domain.roles import Role
 from kiosk.errors import ErrorCode, KioskError, Problem
 from kiosk.lanes import Lane
+from kiosk.settings import load_settings
 from ui.display import require_display, require_sound_qt
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True)
 class Wishes:
-    """The command line of `shekara run`."""
+    """The command line of `shekara run`; "" for a language or theme that was not asked for."""
 
     home: Path
     scenario: Path | None
@@ -53,7 +54,9 @@ class RunCommand:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--scenario", type=Path, metavar="FILE", help="TOML scenario (default: ours)")
-        parser.add_argument("--theme", choices=("day", "dark"), default="day", help="colours of the window")
+        parser.add_argument(
+            "--theme", choices=("day", "dark"), help="colours of the window (default: the setting)"
+        )
         parser.add_argument(
             "--in-process", action="store_true", help="simulated link in process instead of the PC/SC stack"
         )
@@ -67,8 +70,8 @@ class RunCommand:
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
         require_display()
         require_sound_qt()
-        language = getattr(args, "language", None) or ""
-        wishes = Wishes(args.home, args.scenario, args.in_process, language, args.theme, args.screenshots)
+        language, colours = getattr(args, "language", None) or "", args.theme or ""
+        wishes = Wishes(args.home, args.scenario, args.in_process, language, colours, args.screenshots)
         return App(wishes, out.say).run()
 
 
@@ -90,6 +93,15 @@ def open_desk(wishes: Wishes, say: Callable[[str], None]) -> Kiosk:
         create_lab_home(wishes.home, random=secrets.token_bytes, seed=seed, now=now, say=say)
     kiosk = open_kiosk(wishes.home, scenario=wishes.scenario, in_process=wishes.in_process, say=say)
     return kiosk
+
+
+def preferences(wishes: Wishes) -> tuple[str, str]:
+    """Language and theme to start with; settings that cannot be read are told when the desk opens."""
+    try:
+        settings = load_settings(wishes.home / "settings.toml")
+    except KioskError:
+        return wishes.language or "ru", wishes.theme or "day"
+    return wishes.language or settings.language, wishes.theme or settings.theme
 
 
 class App:
@@ -163,15 +175,13 @@ class App:
 
 
 def _dress(wishes: Wishes) -> None:
-    """Theme and language; without a wish the language of the system, Russian where we have none."""
-    from PySide6.QtCore import QLocale
-
-    from ui.i18n import LANGUAGES, tr
+    """Language and theme: what was asked for, else what the home's settings say."""
+    from ui.i18n import tr
     from ui.theme import theme
 
-    system = QLocale.system().name()[:2]
-    tr.switch(wishes.language or (system if system in LANGUAGES else "ru"))
-    theme.apply(wishes.theme)
+    language, colours = preferences(wishes)
+    tr.switch(language)
+    theme.apply(colours)
 
 
 COMMAND = RunCommand()

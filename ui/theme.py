@@ -4,6 +4,7 @@ Spacing 4/8/12/16/24/32, corners 6 px, one-pixel dividers, one accent for the pr
 a 2 px focus ring that is always visible, targets of at least 44 px.
 """
 
+import re
 from string import Template
 
 from PySide6.QtCore import QObject, Signal
@@ -16,6 +17,8 @@ FAMILY = "Noto Sans"
 MRZ_FAMILIES = ("OCR B", "Noto Sans Mono", "monospace")
 SCRIPT_FAMILIES = ("Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP")
 TARGET = 44
+ROOM, LARGEST = (1600, 900), 2.0  # the window from which type grows with it, and how far
+BASE_SIZE = 11.0  # pt
 GAP, HALF, PAD, WIDE = 8, 4, 16, 24
 
 _QSS = Template("""
@@ -76,8 +79,8 @@ QPushButton[kind="row"] { border-color: transparent; background: transparent; pa
 QPushButton[kind="row"]:hover { background: $sunken; }
 QPushButton[kind="row"]:checked { background: $sunken; }
 QPushButton[kind="row"]:focus { border-color: $ring; }
-QPushButton[kind="choice"] { text-align: left; font-weight: 400; border-color: $line; }
-QPushButton[kind="choice"]:checked { border-color: $accent; background: $accent_soft; font-weight: 600; }
+QPushButton[kind="choice"] { border-color: $line; padding: 0; }
+QPushButton[kind="choice"]:checked { border-color: $accent; background: $accent_soft; }
 QPushButton[kind="choice"]:focus { border-color: $ring; }
 
 QLabel#keycap { border: 1px solid $strong_line; border-radius: 4px; padding: 0 5px; font-size: 9pt;
@@ -88,6 +91,8 @@ QLabel#buttontext { font-weight: 600; background: transparent; }
 QLabel#buttontext[on="primary"] { color: $on_accent; }
 QLabel#buttontext[on="danger"] { color: $bad_ink; }
 QLabel#buttontext:disabled { color: $disabled; }
+QLabel#choicetext { background: transparent; }
+QLabel#choicetext[on="true"] { font-weight: 600; }
 QLabel#railtext { font-size: 9pt; font-weight: 500; color: $muted; background: transparent; }
 QLabel#railtext[on="true"] { color: $text; font-weight: 600; }
 QLabel#ribbontext { color: $on_ribbon; font-weight: 700; font-size: 11pt; background: transparent; }
@@ -110,6 +115,7 @@ QFrame#fieldbox[focused="true"] { border-color: $ring; }
 QFrame#fieldbox:disabled { border-color: $line; background: $sunken; }
 QFrame#fieldbox QLineEdit, QFrame#fieldbox QComboBox, QFrame#fieldbox QSpinBox { border: none; padding: 0;
   min-height: 20px; background: transparent; font-weight: 600; }
+QFrame#fieldbox QLineEdit, QFrame#fieldbox QSpinBox { margin-left: -2px; }
 QLabel[role="fieldcaption"] { color: $muted; font-size: 9pt; }
 
 QTableView { background: $surface; border: none; gridline-color: $line;
@@ -142,9 +148,16 @@ QFrame#panel[tone="neutral"] { background: $neutral_soft; border-color: $line; }
 """)
 
 
-def style_sheet(palette: Palette) -> str:
-    """The application's QSS for a palette; a missing token raises KeyError."""
-    return _QSS.substitute(palette.tokens())
+def style_sheet(palette: Palette, scale: float = 1.0) -> str:
+    """The application's QSS for a palette, its type enlarged; a missing token raises KeyError."""
+    filled = _QSS.substitute(palette.tokens())
+    return re.sub(r"(\d+)pt", lambda found: f"{int(found[1]) * scale:.1f}pt", filled)
+
+
+def scale_for(width: int, height: int) -> float:
+    """How much larger type and targets are in a window of this size: 1.2 at 1920 x 1080, at most 2."""
+    wanted = min(width / ROOM[0], height / ROOM[1])
+    return max(1.0, min(LARGEST, int(wanted * 10) / 10))
 
 
 def mrz_font(pixels: float) -> QFont:
@@ -165,6 +178,21 @@ class Theme(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.palette = DAY
+        self.scale = 1.0
+
+    def px(self, length: float) -> int:
+        """A length of the design on this screen."""
+        return round(length * self.scale)
+
+    def pt(self, size: float) -> float:
+        """A type size of the design on this screen."""
+        return size * self.scale
+
+    def set_scale(self, scale: float) -> None:
+        """Enlarge type and targets; no change, no work."""
+        if scale != self.scale:
+            self.scale = scale
+            self.apply(self.palette.name)
 
     def apply(self, name: str) -> None:
         """Restyle the running application; `name` is "day" or "dark"."""
@@ -173,9 +201,9 @@ class Theme(QObject):
         if isinstance(app, QApplication):
             font = QFont(FAMILY)
             font.setFamilies(list(SCRIPT_FAMILIES))
-            font.setPointSize(11)
+            font.setPointSizeF(self.pt(BASE_SIZE))
             app.setFont(font)
-            app.setStyleSheet(style_sheet(self.palette))
+            app.setStyleSheet(style_sheet(self.palette, self.scale))
         self.changed.emit()
 
     @property

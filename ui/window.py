@@ -3,7 +3,7 @@
 from datetime import timedelta, timezone
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from kiosk.errors import Problem
@@ -15,7 +15,7 @@ from ui.models.issuing import Issuing
 from ui.pages.cards import CardsPage
 from ui.pages.inspect import InspectPage
 from ui.pages.records import AuditPage, CasesPage, StationPage, StockPage
-from ui.theme import theme
+from ui.theme import scale_for, theme
 from ui.widgets.basics import ProblemPanel, column, row
 from ui.widgets.frame import SECTIONS, Rail, Ribbon, TopBar
 from ui.widgets.steps import StepStrip
@@ -37,7 +37,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(*MINIMUM)
         station = desk.kiosk.station
         tr.zone = timezone(timedelta(hours=station.utc_offset_hours))
-        self.top = TopBar(station.name, station.id, desk.operator, str(desk.role))
+        self.top = TopBar(desk.post, station.id, desk.operator, str(desk.role))
         self.ribbon = Ribbon(controls=desk.kiosk.desk is not None) if station.lab else None
         self.rail = Rail()
         self.inspect_page = InspectPage(self.inspection)
@@ -78,7 +78,10 @@ class MainWindow(QMainWindow):
         body.addWidget(self.top)
         if self.ribbon is not None:
             body.addWidget(self.ribbon)
-        body.addWidget(self.hands_problem)
+        news = row(gap=0)
+        news.addWidget(self.hands_problem)
+        self.hands_problem.setContentsMargins(0, 0, 0, 0)
+        body.addLayout(news)
         middle = row(gap=0)
         middle.addWidget(self.rail)
         middle.addWidget(self.stack, 1)
@@ -124,6 +127,8 @@ class MainWindow(QMainWindow):
         """Change every word on screen; nothing else moves."""
         tr.switch(language)
         reword(self)
+        self._show_times()
+        self._show_note()
 
     def resume(self, case: CaseRow) -> None:
         """Take up an unfinished case on the page where it goes on."""
@@ -166,7 +171,11 @@ class MainWindow(QMainWindow):
         self.hands_problem.show_code(problem.code)
 
     def _show_ribbon(self) -> None:
+        """A hand has done its move: nothing is wrong any more."""
         self.hands_problem.show_code("")
+        self._show_note()
+
+    def _show_note(self) -> None:
         rehearsal, index = self.desk.kiosk.desk, self.desk.traveller
         if self.ribbon is None or rehearsal is None:
             return
@@ -174,7 +183,7 @@ class MainWindow(QMainWindow):
         if index >= 0:
             parts = [f"{index + 1}/{len(rehearsal.travellers)} · {rehearsal.travellers[index].name}"]
         if rehearsal.link != "pcsc":
-            parts.append(tr("ribbon.in_process", note=rehearsal.link_note))
+            parts.append(tr("ribbon.in_process"))
         self.ribbon.show_note(" · ".join(parts))
 
     # -- time and keys --------------------------------------------------------------------------------
@@ -194,6 +203,10 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.inspect_page.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        theme.set_scale(scale_for(event.size().width(), event.size().height()))
+        super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._clock.stop()

@@ -380,8 +380,9 @@ class FakeKiosk:
         self.desk = FakeRehearsal() if lab else None
         self.notices: tuple[tuple[str, str], ...] = ()
         self.station = SimpleNamespace(
-            id="KZ-LAB-01", name="Konysbayeva, booth 1", prefix="LAB", lab=lab, utc_offset_hours=5
+            id="KZ-LAB-01", name="Konysbayeva", prefix="LAB", lab=lab, utc_offset_hours=5
         )
+        self.settings = SimpleNamespace(station=SimpleNamespace(booth="1"))
         device = SimpleNamespace(name="Simulated", card_present=lambda: True)
         self.ports = SimpleNamespace(
             printer=SimpleNamespace(name="Card printer", ready=lambda: (True, ())),

@@ -11,7 +11,7 @@ from fake_kiosk import FakeKiosk, FakeRehearsal
 from kiosk.domain.documents import Declaration
 from kiosk.errors import ErrorCode, KioskError, Problem
 from ui import display
-from ui.app import COMMAND
+from ui.app import COMMAND, Wishes, preferences
 from ui.display import require_display, require_sound_qt
 from ui.i18n import tr
 from ui.startup import STEPS, StartupWindow
@@ -74,3 +74,19 @@ def test_the_tour_saves_every_page(qtbot: Any, open_window: Any, tmp_path: Path,
         *("idle", "scan", "inspect", "granted", "encode", "card", "handed-over"),
         *("cases", "stock", "station", "audit"),
     }
+
+
+def wishes(home: Path, language: str = "", colours: str = "") -> Wishes:
+    return Wishes(home, None, True, language, colours, None)
+
+
+def test_language_and_theme_come_from_the_settings_unless_asked_for(tmp_path: Path) -> None:
+    assert preferences(wishes(tmp_path)) == ("ru", "day")
+    (tmp_path / "settings.toml").write_text('language = "kk"\ntheme = "dark"\n')
+    assert preferences(wishes(tmp_path)) == ("kk", "dark")
+    assert preferences(wishes(tmp_path, "en", "day")) == ("en", "day")
+    (tmp_path / "settings.toml").write_text("language = 7\n")
+    assert preferences(wishes(tmp_path, "en")) == ("en", "day")
+    parser = argparse.ArgumentParser()
+    COMMAND.configure(parser)
+    assert parser.parse_args([]).theme is None

@@ -96,6 +96,12 @@ class Desk(QObject):
         """True while a call runs or waits on the session's lane."""
         return self._running > 0
 
+    @property
+    def post(self) -> str:
+        """Post and booth: "Korday · 1"."""
+        booth = self.kiosk.settings.station.booth
+        return " · ".join(part for part in (self.kiosk.station.name, booth) if part)
+
     def new_session(self) -> Session:
         """A session of the login at this desk whose progress comes to the UI thread."""
         session = self.kiosk.session(self.operator, self.role)

@@ -1,6 +1,6 @@
 """The card desk: cards that wait, both sides of the one in hand, its steps, and advice when one fails."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QListWidget, QListWidgetItem, QProgressBar, QWidget
 
@@ -115,7 +115,8 @@ class QueueColumn(QFrame):
             item = QListWidgetItem()
             item.setData(Qt.ItemDataRole.UserRole, case.id)
             entry = self._entry(case)
-            item.setSizeHint(entry.sizeHint())
+            room = self.list.viewport().width()
+            item.setSizeHint(QSize(0, max(60, entry.heightForWidth(room))))
             self.list.addItem(item)
             self.list.setItemWidget(item, entry)
             if model.case is not None and case.id == model.case.id:
@@ -262,7 +263,10 @@ class StepsColumn(QFrame):
         self.spoil.setVisible(model.job is not None)
         self._show_done()
         ready = model.next_step == "hand_over"
-        self.go.set_key("action.hand_over" if ready else "action.personalise")
+        if ready:
+            self.go.set_key("action.hand_over", "hand")
+        else:
+            self.go.set_key("action.personalise", "chip")
         self.go.setEnabled(case is not None and bool(model.next_step))
         asking = bool(code) or self.sure.isVisible()
         self.go.setVisible(not model.issued and not asking and not model.running)

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame
 from kiosk.ports import Hint
 from ui.i18n import tr
 from ui.models.inspection import Inspection, Phase
-from ui.theme import GAP, PAD
+from ui.theme import GAP, HALF, PAD
 from ui.widgets.basics import ActionButton, ProblemPanel, column, label, restyle, row
 from ui.widgets.mrz import MrzView
 from ui.widgets.pictures import DocumentView
@@ -20,6 +20,7 @@ class DocumentColumn(QFrame):
         self.setObjectName("column")
         self._model = model
         body = column(margins=PAD, gap=GAP)
+        body.setContentsMargins(PAD, HALF, PAD, PAD)  # so that all titles stand on one line
         self.setLayout(body)
         head = row()
         self.title = label("section", key="document.title")
@@ -47,13 +48,15 @@ class DocumentColumn(QFrame):
         self.rescan = ActionButton("action.rescan", icon="scan", cap="F2")
         self.by_hand = ActionButton("action.by_hand", icon="pencil")
         self.confirm = ActionButton("action.confirm", kind="primary", cap="Enter")
-        for button in (self.rescan, self.by_hand, self.confirm):
+        self.back = ActionButton("action.back", cap="Esc")
+        for button in (self.rescan, self.by_hand, self.back, self.confirm):
             buttons.addWidget(button, 1)
         body.addStretch(1)
         body.addLayout(buttons)
         self.rescan.clicked.connect(model.rescan)
         self.park.clicked.connect(model.park)
         self.by_hand.clicked.connect(self.edit_mrz)
+        self.back.clicked.connect(self.mrz.leave)
         self.confirm.clicked.connect(lambda: self._typed(self.mrz.lines))
         self.mrz.confirmed.connect(self._typed)
         self.mrz.left.connect(self.refresh)
@@ -92,6 +95,7 @@ class DocumentColumn(QFrame):
         editing = self.mrz.editing
         self.rescan.setVisible(not editing)
         self.by_hand.setVisible(not editing)
+        self.back.setVisible(editing)
         self.confirm.setVisible(editing)
         self.rescan.setEnabled(active and not model.running)
         self.by_hand.setEnabled(active and model.phase in (Phase.SCAN, Phase.DECIDE))

@@ -12,11 +12,13 @@ from ui.models.inspection import Inspection, Phase
 from ui.pages.document import DocumentColumn
 from ui.pages.person import PersonColumn
 from ui.palette import Tone
-from ui.theme import GAP, HALF, PAD
+from ui.theme import GAP, PAD
 from ui.widgets.basics import ProblemPanel, column, divider, label, row
 from ui.widgets.decision import DecisionPanel
 from ui.widgets.declaration import DeclarationForm
 from ui.widgets.stay import StayPanel
+
+ROOMY = 760  # pixels of a column that hold the stay, the declaration and the decision taken
 
 
 class DecisionColumn(QFrame):
@@ -36,7 +38,6 @@ class DecisionColumn(QFrame):
         upper.addWidget(self.stay)
         self.problem = ProblemPanel()
         upper.addWidget(self.problem)
-        upper.addSpacing(HALF)
         upper.addWidget(divider(vertical=False))
         self.form_title = label("section", key="declaration.title")
         upper.addWidget(self.form_title)
@@ -84,15 +85,21 @@ class DecisionColumn(QFrame):
         self._fill_form(case)
         code = model.problem.code if model.problem and model.problem_in in (Phase.STAY, Phase.DECIDE) else ""
         self.problem.show_code(code)
-        for part in (self.form, self.form_title):
-            part.setVisible(model.phase is not Phase.ENDED)
-        self.form.setEnabled(case is not None)
+        self._show_form(case)
         if model.phase is Phase.ENDED and case is not None:
             self._show_result(case)
         elif not self.decision.asking:
             self.decision.show_buttons()
         self.decision.set_refuse_reasons(self._found_reasons(case))
         self._allow()
+
+    def _show_form(self, case: Case | None) -> None:
+        """Once decided, what was declared stays in view, dimmed, where the screen has room for it."""
+        ended = self._model.phase is Phase.ENDED
+        keep = case is not None and case.declaration is not None and self.height() >= ROOMY
+        for part in (self.form, self.form_title):
+            part.setVisible(keep or not ended)
+        self.form.setEnabled(case is not None and not ended)
 
     def _fill_form(self, case: Case | None) -> None:
         case_id = case.id if case else ""

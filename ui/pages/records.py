@@ -16,7 +16,7 @@ from kiosk.ports import CaseRow
 from ui.i18n import tr
 from ui.models.desk import Desk
 from ui.palette import Tone
-from ui.theme import GAP, PAD, TARGET, WIDE
+from ui.theme import GAP, PAD, TARGET, WIDE, theme
 from ui.widgets.basics import (
     ActionButton,
     Dot,
@@ -74,7 +74,7 @@ def make_table(model: TextTable, stretch: int) -> QTableView:
     view.setTabKeyNavigation(False)
     view.setWordWrap(False)
     view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(TARGET)
+    view.verticalHeader().setDefaultSectionSize(theme.px(TARGET))
     header = view.horizontalHeader()
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -104,6 +104,11 @@ class RecordPage(QFrame):
         self.body.addWidget(self.problem)
         self.refresh_button.clicked.connect(self.entered)
         tr.changed.connect(self.reword)
+        theme.changed.connect(self._rescale)
+
+    def _rescale(self) -> None:
+        for view in self.findChildren(QTableView):
+            view.verticalHeader().setDefaultSectionSize(theme.px(TARGET))
 
     def entered(self) -> None:
         """The page comes into view: read what it shows again."""
@@ -241,7 +246,7 @@ class AuditPage(RecordPage):
         self.body.addWidget(self.result)
         keys = ("sequence", "at", "actor", "action", "case", "hash")
         self.table = TextTable([f"audit.{key}" for key in keys])
-        self.view = make_table(self.table, 3)
+        self.view = make_table(self.table, len(keys) - 1)
         self.body.addWidget(self.view, 1)
         self.check.clicked.connect(self._check)
         self.reword()
@@ -284,7 +289,7 @@ class AuditPage(RecordPage):
             entry.actor,
             tr.code("event", entry.action),
             entry.case_id[:12],
-            entry.hash[:12],
+            entry.hash,
         )
 
 
@@ -315,14 +320,14 @@ class StationPage(RecordPage):
         top.addLayout(self._block("station.software", _versions()), 1)
         self._facts.addLayout(top)
         self._facts.addWidget(divider(vertical=False))
-        notices = [(code, tr.message(code)[0]) for code, _detail in self.desk.kiosk.notices]
+        notices = [(code, " ".join(tr.message(code))) for code, _detail in self.desk.kiosk.notices]
         self._facts.addLayout(self._block("station.notices", notices or [("", tr("station.no_notices"))]))
 
     def _identity(self) -> list[tuple[str, str]]:
         station = self.desk.kiosk.station
         return [
             (tr("station.id"), station.id),
-            (tr("station.post"), station.name),
+            (tr("station.post"), self.desk.post),
             (tr("station.prefix"), station.prefix),
             (tr("station.world"), tr("station.lab" if station.lab else "station.production")),
         ]
@@ -337,8 +342,8 @@ class StationPage(RecordPage):
             (tr("top.printer"), f"{ports.printer.name} · {tr(f'state.{state.printer.word}')}"),
         ]
         if rehearsal is not None:
-            link = tr("station.pcsc") if rehearsal.link == "pcsc" else rehearsal.link_note
-            found.append((tr("station.link"), link))
+            link = "station.pcsc" if rehearsal.link == "pcsc" else "ribbon.in_process"
+            found.append((tr("station.link"), tr(link)))
         if state.queue is not None:
             found.append((tr("station.queue"), tr("state.waiting", n=state.queue.waiting)))
         return found
@@ -359,7 +364,7 @@ class StationPage(RecordPage):
 
 def _versions() -> list[tuple[str, str]]:
     """Versions of the product and of what it stands on."""
-    found = [("Python", platform.python_version())]
+    found = []
     for name, package in (
         ("Shekara", "shekara"),
         ("Qt", "pyside6-essentials"),
@@ -370,4 +375,4 @@ def _versions() -> list[tuple[str, str]]:
             found.append((name, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return [*found, ("Python", platform.python_version())]

@@ -86,13 +86,16 @@ class FitLabel(QWidget):
         self._largest, self._smallest, self._bold, self._color = largest, smallest, bold, color
         self._text = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        font = self._font(largest)
-        self.setFixedHeight(QFontMetrics(font).height())
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._rescale)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(QFontMetrics(self._font(self._largest)).height())
+        self.update()
 
     def _font(self, points: float) -> QFont:
         font = QFont(self.font())
-        font.setPointSizeF(points)
+        font.setPointSizeF(theme.pt(points))
         font.setBold(self._bold)
         return font
 
@@ -134,9 +137,14 @@ class Icon(QWidget):
 
     def __init__(self, name: str = "", size: int = 20, tone: str = "muted") -> None:
         super().__init__()
-        self.name, self.tone = name, tone
+        self.name, self.tone, self._size = name, tone, size
+        theme.changed.connect(self._rescale)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        size = theme.px(self._size)
         self.setFixedSize(size, size)
-        theme.changed.connect(self.update)
+        self.update()
 
     def show_icon(self, name: str, tone: str) -> None:
         self.name, self.tone = name, tone
@@ -183,7 +191,8 @@ class ActionButton(Button):
         layout.setSpacing(GAP)
         if icon:
             tone = {"primary": "on_accent", "danger": "bad"}.get(on, "text")
-            layout.addWidget(Icon(icon, 20, tone))
+            self.picture = Icon(icon, 20, tone)
+            layout.addWidget(self.picture)
         self.word = QLabel()
         self.word.setObjectName("buttontext")
         self.word.setProperty("on", on)
@@ -199,11 +208,18 @@ class ActionButton(Button):
         for child in self.findChildren(QWidget):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(TARGET + 4)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         self.set_key(key)
 
-    def set_key(self, key: str) -> None:
-        """Change the word; the accessible name follows."""
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(TARGET + 4))
+        self.updateGeometry()
+
+    def set_key(self, key: str, icon: str = "") -> None:
+        """Change the word, and the icon if one is given; the accessible name follows."""
+        if icon:
+            self.picture.show_icon(icon, self.picture.tone)
         worded(self.word, key)
         worded(self, key, slot="tipKey")
         self.setToolTip("")
@@ -213,13 +229,13 @@ class ActionButton(Button):
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.word.font())
         around = self._inner.sizeHint().width() - self.word.sizeHint().width()
-        return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, TARGET + 4)
+        return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, self.height())
 
     def minimumSizeHint(self) -> QSize:
         metrics = QFontMetrics(self.word.font())
         around = self._inner.sizeHint().width() - self.word.sizeHint().width()
         longest = max((metrics.horizontalAdvance(part) for part in self.word.text().split()), default=0)
-        return QSize(longest + around + 8, TARGET + 4)
+        return QSize(longest + around + 8, self.height())
 
 
 class Dot(QWidget):

@@ -2,17 +2,58 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ui.i18n import tr
 from ui.palette import Tone
-from ui.theme import GAP, TARGET
+from ui.theme import GAP, TARGET, theme
 from ui.widgets.basics import ActionButton, Icon, Panel, clear, column, label, restyle, row
 
 REFER_REASONS = ("ADDITIONAL_CHECK", "POSSIBLE_MATCH", "PROTECTION", "OTHER")
 REFUSE_REASONS = ("ENTRY_BAN", "REFUSED_BY_GUARD")
+
+
+class ChoiceButton(QPushButton):
+    """One reason: a mark and a text that wraps; as high as its text needs, never under 44 px."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__()
+        self.setProperty("kind", "choice")
+        self.setProperty("code", code)
+        self.setCheckable(True)
+        self.setAccessibleName(text)
+        body = row(gap=GAP)
+        body.setContentsMargins(12, 6, 12, 6)
+        self.setLayout(body)
+        self._mark = Icon("", 18, "accent")
+        self.word = QLabel(text)
+        self.word.setObjectName("choicetext")
+        self.word.setWordWrap(True)
+        body.addWidget(self._mark)
+        body.addWidget(self.word, 1)
+        for child in (self._mark, self.word):
+            child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.toggled.connect(self._show_checked)
+
+    def _show_checked(self, checked: bool) -> None:
+        self._mark.show_icon("ok" if checked else "", "ring")
+        restyle(self.word, "on", "true" if checked else "false")
+        self.updateGeometry()
+
+    def heightForWidth(self, width: int) -> int:
+        inner = self.layout()
+        return max(theme.px(TARGET), inner.heightForWidth(width) if inner is not None else 0)
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, theme.px(TARGET))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, theme.px(TARGET))
 
 
 class ReasonChooser(QWidget):
@@ -47,11 +88,7 @@ class ReasonChooser(QWidget):
         for button in self._group.buttons():
             self._group.removeButton(button)
         for code, text in reasons:
-            choice = QPushButton(text)
-            choice.setProperty("kind", "choice")
-            choice.setProperty("code", code)
-            choice.setCheckable(True)
-            choice.setMinimumHeight(TARGET)
+            choice = ChoiceButton(code, text)
             self._group.addButton(choice)
             self._list.addWidget(choice)
             choice.show()

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QLineEdit, QSizePo
 
 from kiosk.domain.documents import Declaration
 from ui.i18n import tr
+from ui.theme import theme
 from ui.widgets.basics import column, label, restyle
 
 PURPOSES = (
@@ -18,14 +19,15 @@ MAX_DAYS = 366
 class FieldBox(QFrame):
     """A caption over its field in one frame; the frame carries the focus ring."""
 
-    HEIGHT = 46
+    HEIGHT = 44
 
     def __init__(self, name: str, field: QWidget) -> None:
         super().__init__()
         self.setObjectName("fieldbox")
-        self.setFixedHeight(self.HEIGHT)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         body = column(gap=0)
-        body.setContentsMargins(8, 2, 4, 0)
+        body.setContentsMargins(8, 1, 4, 0)
         self.setLayout(body)
         caption = label("fieldcaption", key=f"declaration.{name}")
         caption.setBuddy(field)
@@ -34,6 +36,9 @@ class FieldBox(QFrame):
         body.addWidget(field, 1)
         self.setFocusProxy(field)
         field.installEventFilter(self)
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(self.HEIGHT))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):

@@ -50,7 +50,8 @@ class TopBar(QFrame):
     def __init__(self, post: str, station: str, operator: str, role: str) -> None:
         super().__init__()
         self.setObjectName("topbar")
-        self.setFixedHeight(56)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         self._role, self._state = role, DeskState()
         body = row(gap=14)
         body.setContentsMargins(16, 0, 8, 0)
@@ -83,6 +84,9 @@ class TopBar(QFrame):
         body.addSpacing(8)
         tr.changed.connect(self._reword)
         self._reword()
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(56))
 
     def _add_languages(self, body: QHBoxLayout) -> None:
         self.languages = QButtonGroup(self)
@@ -164,7 +168,8 @@ class Ribbon(QFrame):
 
     def __init__(self, *, controls: bool) -> None:
         super().__init__()
-        self.setFixedHeight(52)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         body = row(gap=8)
         body.setContentsMargins(16, 0, 16, 0)
@@ -189,7 +194,10 @@ class Ribbon(QFrame):
                 button.clicked.connect(getattr(self, f"{name}_wanted"))
                 self.buttons[name] = button
                 body.addWidget(button)
-        theme.changed.connect(self.update)
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(52))
+        self.update()
 
     def show_note(self, note: str) -> None:
         self.note.setText(note)
@@ -227,13 +235,17 @@ class RailButton(Button):
         body.addWidget(self._word, 0)
         for child in (self._icon, self._word):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setFixedSize(RAIL_WIDTH - 8, 72)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         self.toggled.connect(self._show_checked)
         tr.changed.connect(self._reword)
         self._reword()
 
+    def _rescale(self) -> None:
+        self.setFixedSize(theme.px(RAIL_WIDTH - 8), theme.px(72))
+
     def sizeHint(self) -> QSize:
-        return QSize(RAIL_WIDTH - 8, 72)
+        return QSize(theme.px(RAIL_WIDTH - 8), theme.px(72))
 
     def _reword(self) -> None:
         self.setAccessibleName(tr(f"nav.{self.section}"))
@@ -251,7 +263,8 @@ class Rail(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("rail")
-        self.setFixedWidth(RAIL_WIDTH)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         body = column(gap=HALF)
         body.setContentsMargins(4, 8, 4, 8)
         self.setLayout(body)
@@ -263,6 +276,9 @@ class Rail(QFrame):
             button.clicked.connect(lambda _checked=False, name=section: self.chosen.emit(name))
         body.addStretch(1)
         self.select("inspect")
+
+    def _rescale(self) -> None:
+        self.setFixedWidth(theme.px(RAIL_WIDTH))
 
     def select(self, section: str) -> None:
         self.buttons[section].setChecked(True)

@@ -60,6 +60,12 @@ class MrzView(QWidget):
         self.setFocus(Qt.FocusReason.TabFocusReason)
         self._refit()
 
+    def leave(self) -> None:
+        """Give up typing; what was read comes back with the next `show_lines`."""
+        self._editing = False
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.left.emit()
+
     @property
     def editing(self) -> bool:
         return self._editing
@@ -132,7 +138,7 @@ class MrzView(QWidget):
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.confirmed.emit(self.lines)
         elif key == Qt.Key.Key_Escape:
-            self.left.emit()
+            self.leave()
         elif key == Qt.Key.Key_F3:
             self._next_doubt()
         elif not self._move(key) and not self._type(key, event.text()):

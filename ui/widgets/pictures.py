@@ -105,7 +105,7 @@ class DocumentView(QWidget):
         iconset.paint(painter, "passport", icon, palette.strong_line)
         painter.setPen(QColor(palette.muted))
         font = self.font()
-        font.setPointSizeF(12)
+        font.setPointSizeF(theme.pt(12))
         painter.setFont(font)
         room = QRectF(frame.x() + 24, middle.y() + 16, frame.width() - 48, frame.height() / 2 - 24)
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
@@ -139,12 +139,12 @@ class DocumentView(QWidget):
 
     def _paint_hint(self, painter: QPainter, target: QRectF) -> None:
         font = self.font()
-        font.setPointSizeF(13)
+        font.setPointSizeF(theme.pt(13))
         font.setBold(True)
         painter.setFont(font)
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         flags |= int(Qt.TextFlag.TextWordWrap)
-        room = QRectF(target.x() + 16, target.top() + 12, target.width() - 32, 60)
+        room = QRectF(target.x() + 16, target.top() + 12, target.width() - 32, theme.px(60))
         text = painter.boundingRect(room.adjusted(16, 0, -16, 0), flags, self._hint)
         box = text.translated(0, 8).adjusted(-16, -8, 16, 8)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -162,13 +162,18 @@ class Portrait(QWidget):
         self._image: QImage | None = None
         self._key = caption_key
         self.set_height(106)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._rescale)
         tr.changed.connect(self._reword)
         self._reword()
 
     def set_height(self, picture: int) -> None:
         """Height of the picture in pixels; the caption comes on top of it."""
-        self.setFixedSize(round(picture * 0.75), picture + 22)
+        self._picture = picture
+        self._rescale()
+
+    def _rescale(self) -> None:
+        self.setFixedSize(round(self._picture * 0.75), self._picture + theme.px(22))
+        self.update()
 
     def show_image(self, image: QImage | None) -> None:
         self._image = image
@@ -182,7 +187,7 @@ class Portrait(QWidget):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         palette = theme.palette
-        frame = QRectF(0.5, 0.5, self.width() - 1, self.height() - 23)
+        frame = QRectF(0.5, 0.5, self.width() - 1, self.height() - theme.px(22) - 1)
         clip = QPainterPath()
         clip.addRoundedRect(frame, 6, 6)
         painter.fillPath(clip, QColor(palette.sunken))
@@ -199,10 +204,10 @@ class Portrait(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(frame, 6, 6)
         font = self.font()
-        font.setPointSizeF(10)
+        font.setPointSizeF(theme.pt(10))
         painter.setFont(font)
         painter.setPen(QColor(palette.muted))
-        caption = QRectF(0, self.height() - 20, self.width(), 20)
+        caption = QRectF(0, self.height() - theme.px(20), self.width(), theme.px(20))
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), tr(self._key))
 
 
@@ -232,7 +237,7 @@ class CardSide(QWidget):
 
     def card_rect(self) -> QRectF:
         """Where the card is drawn."""
-        return fitted(QRectF(self.rect()).adjusted(1, 1, -1, -25), CARD_RATIO)
+        return fitted(QRectF(self.rect()).adjusted(1, 1, -1, -5 - theme.px(20)), CARD_RATIO)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -254,8 +259,8 @@ class CardSide(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(card, radius, radius)
         font = self.font()
-        font.setPointSizeF(10)
+        font.setPointSizeF(theme.pt(10))
         painter.setFont(font)
         painter.setPen(QColor(palette.muted))
-        caption = QRectF(card.x(), card.bottom() + 4, card.width(), 20)
+        caption = QRectF(card.x(), card.bottom() + 4, card.width(), theme.px(20))
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), tr(self._key))

@@ -23,9 +23,13 @@ class StayBar(QWidget):
         self._stay: Entitlement | None = None
         self._today = date.min
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.BAR + 12 + self.LINE + 20)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         tr.changed.connect(self.update)
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(self.BAR + 12 + self.LINE + theme.px(20))
+        self.update()
 
     def show_stay(self, stay: Entitlement | None, today: date) -> None:
         self._stay, self._today = stay, today
@@ -75,7 +79,7 @@ class StayBar(QWidget):
                 painter.setBrush(QColor(palette.fill(tone)))
                 painter.drawRoundedRect(QRectF(left, top, width, self.LINE), 2, 2)
         font = self.font()
-        font.setPointSizeF(9)
+        font.setPointSizeF(theme.pt(9))
         painter.setFont(font)
         painter.setPen(QColor(palette.muted))
         metrics = QFontMetricsF(font)

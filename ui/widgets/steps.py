@@ -76,13 +76,17 @@ class StepStrip(QFrame):
     def __init__(self, steps: Sequence[str] = tuple(BUDGETS)) -> None:
         super().__init__()
         self.setObjectName("strip")
-        self.setFixedHeight(44)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         body = row(gap=24)
         body.setContentsMargins(16, 0, 16, 0)
         self.setLayout(body)
         self.cells = [StepCell(step) for step in steps]
         for cell in self.cells:
             body.addWidget(cell, 1)
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(44))
 
     def show_times(self, clock: StepClock) -> None:
         for cell in self.cells:

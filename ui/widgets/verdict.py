@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import iconset
 from ui.i18n import tr
@@ -29,6 +29,16 @@ ICONS: Mapping[str, str] = {
 }
 
 
+LONGEST_WORD, CHUNK = 24, 12  # characters
+ZERO_WIDTH_SPACE = "\u200b"
+
+
+def noted(group: Mapping[str, Any]) -> bool:
+    """Whether a group that is green has something to say nevertheless."""
+    green = group["outcome"] == "successful"
+    return green and any(check.get("findings") for check in group.get("checks", ()))
+
+
 def tone_of(outcome: str) -> Tone:
     return TONES.get(outcome, Tone.NEUTRAL)
 
@@ -41,9 +51,13 @@ class VerdictPill(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.outcome, self.word, self.note = "", "", ""
-        self.setFixedHeight(self.HEIGHT)
         self.setAccessibleName("")
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._rescale)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        self.setFixedHeight(theme.px(self.HEIGHT))
+        self.update()
 
     def show_outcome(self, outcome: str, word: str, note: str = "") -> None:
         """`outcome` is a TR-03135 word, or "" for a verdict that is not there yet; `note` stands right."""
@@ -52,7 +66,7 @@ class VerdictPill(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(240, self.HEIGHT)
+        return QSize(240, self.height())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -66,8 +80,10 @@ class VerdictPill(QWidget):
         ink = palette.on(tone) if filled else palette.muted
         left = 16.0
         if filled:
-            iconset.paint(painter, ICONS[self.outcome], QRectF(left, 12, 28, 28), ink)
-            left += 28 + 12
+            side = theme.px(28)
+            box_icon = QRectF(left, (self.height() - side) / 2, side, side)
+            iconset.paint(painter, ICONS[self.outcome], box_icon, ink)
+            left += side + 12
         painter.setPen(QColor(ink))
         word, note, room = self._arrange(left)
         painter.setFont(note)
@@ -75,7 +91,7 @@ class VerdictPill(QWidget):
         painter.drawText(box.adjusted(left, 0, -14, 0), int(flags), self.note)
         painter.setFont(word)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(left, 0, room, self.HEIGHT), int(flags), self.word)
+        painter.drawText(QRectF(left, 0, room, self.height()), int(flags), self.word)
 
     def _arrange(self, left: float) -> tuple[QFont, QFont, float]:
         """Fonts of word and note, and the width left for the word."""
@@ -90,18 +106,37 @@ class VerdictPill(QWidget):
 
     def fits(self) -> bool:
         """Whether the whole word shows."""
-        word, _, room = self._arrange(56 if self.outcome else 16)
+        word, _, room = self._arrange(28 + theme.px(28) if self.outcome else 16)
         return _width(word, self.word) <= room
 
     def _font(self, points: float, *, bold: bool) -> QFont:
         font = QFont(self.font())
-        font.setPointSizeF(points)
+        font.setPointSizeF(theme.pt(points))
         font.setBold(bold)
         return font
 
 
 def _width(font: QFont, text: str) -> int:
     return QFontMetrics(font).horizontalAdvance(text)
+
+
+def _wrapping(text: str, role: str = "") -> QLabel:
+    """A label that takes what width it gets; words too long for any line may break."""
+    made = label(role, text=_breakable(text), wrap=True)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    made.setToolTip(text)
+    return made
+
+
+def _breakable(text: str) -> str:
+    """Zero-width spaces in words no line could hold (hashes, distinguished names)."""
+    words = (
+        ZERO_WIDTH_SPACE.join(word[i : i + CHUNK] for i in range(0, len(word), CHUNK))
+        if len(word) > LONGEST_WORD
+        else word
+        for word in text.split(" ")
+    )
+    return " ".join(words)
 
 
 class GroupRow(QFrame):
@@ -117,7 +152,8 @@ class GroupRow(QFrame):
         self.button = Button()
         self.button.setProperty("kind", "row")
         self.button.setCheckable(True)
-        self.button.setMinimumHeight(TARGET)
+        theme.changed.connect(self._rescale)
+        self._rescale()
         inner = QHBoxLayout(self.button)
         inner.setContentsMargins(6, 0, 8, 0)
         inner.setSpacing(GAP)
@@ -125,9 +161,12 @@ class GroupRow(QFrame):
         self._title = label("strong", wrap=True)
         self._word = label("strong")
         self._word.setProperty("tone", str(tone_of(outcome)))
-        self._seen = Icon("", 16, "muted")
+        self._word.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         inner.addWidget(Icon(ICONS.get(outcome, "dot"), 20, str(tone_of(outcome)) if outcome else "line"))
         inner.addWidget(self._title, 1)
+        if noted(group):
+            inner.addWidget(Icon("info", 16, "muted"))
         inner.addWidget(self._word)
         inner.addWidget(self._chevron)
         for child in self.button.findChildren(QWidget):
@@ -144,6 +183,9 @@ class GroupRow(QFrame):
         self.button.toggled.connect(self._toggle)
         self.reword()
 
+    def _rescale(self) -> None:
+        self.button.setMinimumHeight(theme.px(TARGET))
+
     def _toggle(self, opened: bool) -> None:
         self._details.setVisible(opened)
         self._chevron.show_icon("chevron-down" if opened else "chevron-right", "muted")
@@ -155,6 +197,7 @@ class GroupRow(QFrame):
         title, word = tr.label(self.name), tr.label(outcome) if outcome else "–"
         self._title.setText(title)
         self._word.setText(word)
+        self.button.setToolTip(title)
         self.button.setAccessibleName(f"{title}: {word}")
         clear(self._lines)
         self.button.setEnabled(bool(outcome))
@@ -165,11 +208,13 @@ class GroupRow(QFrame):
     def _add_check(self, check: Mapping[str, Any]) -> None:
         outcome = str(check["outcome"])
         line = row(gap=GAP)
-        line.addWidget(Icon(ICONS.get(outcome, "unsupported"), 16, str(tone_of(outcome))))
-        line.addWidget(label(text=tr.label(str(check["name"]))), 1)
+        icon = Icon(ICONS.get(outcome, "unsupported"), 16, str(tone_of(outcome)))
         word = label("caption", text=tr.label(outcome))
         word.setProperty("tone", str(tone_of(outcome)))
-        line.addWidget(word)
+        word.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        line.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(_wrapping(tr.label(str(check["name"]))), 1)
+        line.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
         self._lines.addLayout(line)
         for finding in check.get("findings", ()):
             self._lines.addWidget(self._finding(finding, outcome))
@@ -179,15 +224,20 @@ class GroupRow(QFrame):
         text, advice = tr.message(str(finding["reason"]))
         detail = str(finding.get("detail", ""))
         text = f"{text.rstrip('.')}: {detail}" if detail else text
+        note = outcome == "successful"  # a finding on a green check informs, it alarms nobody
         holder = QWidget()
+        body = row(gap=6)
+        body.setContentsMargins(24, 0, 0, 4)
         lines = column(gap=0)
-        lines.setContentsMargins(24, 0, 0, 4)
-        reason = label("strong", text=text, wrap=True)
-        reason.setProperty("tone", str(tone_of(outcome)))
+        reason = _wrapping(text, "" if note else "strong")
+        reason.setProperty("tone", str(Tone.NEUTRAL if note else tone_of(outcome)))
+        if note:
+            body.addWidget(Icon("info", 16, "muted"), 0, Qt.AlignmentFlag.AlignTop)
         lines.addWidget(reason)
         if advice:
-            lines.addWidget(label("caption", text=advice, wrap=True))
-        holder.setLayout(lines)
+            lines.addWidget(_wrapping(advice, "caption"))
+        body.addLayout(lines, 1)
+        holder.setLayout(body)
         return holder
 
 
@@ -212,6 +262,7 @@ class VerdictTree(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         holder = QWidget()
+        holder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # never wider
         self._rows = column(gap=0)
         self._rows.setAlignment(Qt.AlignmentFlag.AlignTop)
         holder.setLayout(self._rows)
