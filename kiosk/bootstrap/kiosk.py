@@ -55,6 +55,7 @@ class Kiosk:
     desk: RehearsalDesk | None
     notices: tuple[tuple[str, str], ...]  # (code, detail)
     registry_process: RegistryProcess | None
+    courier: Registry = field(repr=False)  # delivers on a lane of its own, beside the session's look-ups
     _closing: ExitStack = field(repr=False)
 
     @property
@@ -88,7 +89,7 @@ class Kiosk:
     def deliver(self, *, at_once: bool = False) -> DeliveryReport:
         """One round of the outbox; `at_once` when a person asks for it."""
         by = f"station:{self.station.id}"
-        report = deliver(self.store, self.registry, self.ports.clock.now(), by, at_once=at_once)
+        report = deliver(self.store, self.courier, self.ports.clock.now(), by, at_once=at_once)
         logger("sync").info(
             "delivery", sent=report.sent, waiting=report.waiting, refused=report.refused, code=report.problem
         )
@@ -126,13 +127,14 @@ def open_kiosk(
         say("registry")
         process = _start_registry(home, settings, embedded_registry, stack, notices)
         ports = _open_ports(home, settings, store, desk, process, stack)
+        courier = _registry(home, settings, process, stack)
         if desk is not None:
             _load_box(store, desk)
             tell_past_stays(desk, ports.registry, settings.station.id)
         for code, detail in notices:
             logger("start").warning("notice", code=code, reason=detail)
         logger("start").info("opened", station=settings.station.id, world=home.world)
-        return Kiosk(home, settings, ports, desk, tuple(notices), process, stack.pop_all())
+        return Kiosk(home, settings, ports, desk, tuple(notices), process, courier, stack.pop_all())
     raise KioskError(ErrorCode.INTERNAL)  # pragma: no cover - the block above returns or raises
 
 
@@ -211,7 +213,7 @@ def _open_ports(
     return Desk(
         station=_station(home, settings),
         store=store,
-        registry=_registry(home, settings, process, random),
+        registry=_registry(home, settings, process, stack),
         clock=clock,
         random=random,
         camera=camera,
@@ -254,15 +256,13 @@ def deliver_now(path: Path) -> DeliveryReport:
         store = open_home_store(home)
         stack.callback(store.close)
         process = _start_registry(home, settings, True, stack, [])
-        registry = _registry(home, settings, process, secrets.token_bytes)
+        registry = _registry(home, settings, process, stack)
         by = f"station:{settings.station.id}"
         return deliver(store, registry, datetime.now(UTC), by, at_once=True)
 
 
-def _registry(
-    home: Home, settings: Settings, process: RegistryProcess | None, random: RandomBytes
-) -> Registry:
-    """The client: of the embedded registry, the configured one, or of one that is switched off."""
+def _registry(home: Home, settings: Settings, process: RegistryProcess | None, stack: ExitStack) -> Registry:
+    """A client for one lane: of the embedded registry, the configured one, or one that is switched off."""
     url, token_file = settings.registry.url, Path(settings.registry.token_file)
     if process is not None:
         url, token_file = process.url, process.token_file
@@ -273,14 +273,15 @@ def _registry(
     except (OSError, UnicodeDecodeError) as error:
         raise KioskError(ErrorCode.SETTINGS_INVALID, "registry.token_file") from error
     timeout = settings.registry.timeout
-    return RegistryClient(
+    client = RegistryClient(
         url or SWITCHED_OFF,
         token,
         settings.station.id,
         timeout=timeout,
         session=open_session(ca_file=settings.registry.ca_file or None),
-        random=random,
     )
+    stack.callback(client.close)
+    return client
 
 
 def _uris(settings: Settings, desk: RehearsalDesk | None) -> dict[str, str]:

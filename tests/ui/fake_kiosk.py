@@ -395,7 +395,7 @@ class FakeKiosk:
     def session(self, operator: str, role: object) -> FakeSession:
         return FakeSession(self, operator)
 
-    def deliver(self) -> DeliveryReport:
+    def deliver(self, *, at_once: bool = False) -> DeliveryReport:
         return DeliveryReport(sent=0, waiting=3, refused=0)
 
     def close(self) -> None:

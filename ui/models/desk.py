@@ -89,6 +89,8 @@ class Desk(QObject):
         self._lane = Lane("desk")
         self._hands = Lane("rehearsal-hands")
         self._watch = Lane("device-watch")
+        self._courier = Lane("courier")
+        self._delivering = False
         self._running = 0
 
     @property
@@ -145,18 +147,26 @@ class Desk(QObject):
     # -- watching ---------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Look at the devices and push the outbox once; never while a call holds the lane."""
+        """Look at the devices between two steps, and push the outbox; a dead network holds up nobody."""
         if not self.busy:
             self.bridge.call(self._watch, self._look, self._seen, self._unseen)
-            self.bridge.call(self._lane, self._deliver, self._delivered, self._undelivered)
+        self.send()
+
+    def send(self, *, at_once: bool = False) -> None:
+        """One round of the outbox on the courier's lane, unless one is under way."""
+        if not self._delivering:
+            self._delivering = True
+            self.bridge.call(
+                self._courier, lambda: self._deliver(at_once), self._delivered, self._undelivered
+            )
 
     def _look(self) -> tuple[DeviceState, DeviceState]:
         ready, reasons = self.kiosk.ports.printer.ready()
         self.kiosk.ports.document_slot.card_present()  # raises when the reader is gone
         return DeviceState("ready" if ready else "paused", tuple(reasons)), DeviceState("ready")
 
-    def _deliver(self) -> tuple[QueueState, DeliveryReport]:
-        report = self.kiosk.deliver()
+    def _deliver(self, at_once: bool) -> tuple[QueueState, DeliveryReport]:
+        report = self.kiosk.deliver(at_once=at_once)
         return self.kiosk.store.queue(), report
 
     def _seen(self, seen: tuple[DeviceState, DeviceState]) -> None:
@@ -173,10 +183,12 @@ class Desk(QObject):
             self._update(camera=seen)
 
     def _delivered(self, found: tuple[QueueState, DeliveryReport]) -> None:
+        self._delivering = False
         queue, report = found
         self._update(queue=queue, online=not report.problem, refused=queue.refused)
 
     def _undelivered(self, _problem: Problem) -> None:
+        self._delivering = False
         self._update(online=False)
 
     def _update(self, **values: object) -> None:
@@ -195,5 +207,5 @@ class Desk(QObject):
     def close(self) -> None:
         """Deliver nothing more to the window and let the lanes end."""
         self.bridge.close()
-        for lane in (self._lane, self._hands, self._watch):
+        for lane in (self._lane, self._hands, self._watch, self._courier):
             lane.close()

@@ -300,7 +300,7 @@ class StationPage(RecordPage):
         super().__init__(desk, "station.title")
         self.send = ActionButton("action.send", icon="registry")
         self.head.addWidget(self.send)
-        self.send.clicked.connect(desk.watch)
+        self.send.clicked.connect(lambda: desk.send(at_once=True))
         self._facts = column(gap=WIDE)
         self.body.addSpacing(GAP)
         self.body.addLayout(self._facts)
