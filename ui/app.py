@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from card_io.errors import CardError
+from crypto.errors import CryptoError
 from kiosk.bootstrap import Kiosk, create_lab_home, open_kiosk
 from kiosk.bootstrap.rehearsal import scenario_basis
 from kiosk.domain.roles import Role
@@ -118,7 +120,7 @@ class App:
         self.qt.setApplicationName("Shekara")
         _dress(wishes)
         self.kiosk: Kiosk | None = None
-        self.failure: KioskError | None = None
+        self.failure: KioskError | CardError | CryptoError | None = None
         self._lane = Lane("start-up")
         self._bridge = Bridge()
         self.startup = StartupWindow()
@@ -137,7 +139,11 @@ class App:
         return status
 
     def _open(self) -> Kiosk:
-        return open_desk(self.wishes, self._progress)
+        try:
+            return open_desk(self.wishes, self._progress)
+        except (KioskError, CardError, CryptoError) as error:
+            self.failure = error  # told in the window, and by the command line once it is closed
+            raise
 
     def _progress(self, step: str) -> None:
         self._say(f"starting {step}")
@@ -168,10 +174,11 @@ class App:
         self.qt.exit(1 if problem else 0)
 
     def _failed(self, problem: Problem) -> None:
+        if self.failure is None:
+            self.failure = KioskError(ErrorCode.INTERNAL, problem.cause)
+        self.startup.show_problem(problem, self.failure.detail)
         if self.wishes.screenshots is not None:
-            self.failure = KioskError(ErrorCode.INTERNAL, problem.code)
             self.qt.exit(3)
-        self.startup.show_problem(problem)
 
 
 def _dress(wishes: Wishes) -> None:

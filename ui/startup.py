@@ -60,10 +60,11 @@ class StartupWindow(QWidget):
         """`step` is what the opening said."""
         self.step.setText(tr(STEPS[step]) if step in STEPS else tr("start.title"))
 
-    def show_problem(self, problem: Problem) -> None:
+    def show_problem(self, problem: Problem, detail: str = "") -> None:
+        """Text and advice of the problem; below, small, its code and detail for whoever is called."""
         self.step.setText(tr("start.failed"))
         self.bar.hide()
         self.problem.show_code(problem.code)
-        self.detail.setText(problem.code)
+        self.detail.setText(f"{problem.code}: {detail}" if detail else problem.code)
         self.close_button.show()
         self.close_button.setFocus(Qt.FocusReason.OtherFocusReason)

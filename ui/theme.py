@@ -66,7 +66,7 @@ QPushButton[kind="language"] { border-color: transparent; background: transparen
 QPushButton[kind="language"]:checked { color: $text; background: $accent_soft; }
 QPushButton[kind="language"]:focus { border-color: $ring; }
 QPushButton[kind="rail"] { border-color: transparent; background: transparent;
-  border-radius: 6px; padding: 0; }
+  border-radius: 6px; padding: 0; min-height: 68px; max-height: 68px; }
 QPushButton[kind="rail"]:hover { background: $sunken; }
 QPushButton[kind="rail"]:checked { background: $accent_soft; }
 QPushButton[kind="rail"]:focus { border-color: $ring; }
@@ -149,9 +149,11 @@ QFrame#panel[tone="neutral"] { background: $neutral_soft; border-color: $line; }
 
 
 def style_sheet(palette: Palette, scale: float = 1.0) -> str:
-    """The application's QSS for a palette, its type enlarged; a missing token raises KeyError."""
+    """The application's QSS for a palette, type and bounds enlarged; a missing token raises KeyError."""
     filled = _QSS.substitute(palette.tokens())
-    return re.sub(r"(\d+)pt", lambda found: f"{int(found[1]) * scale:.1f}pt", filled)
+    filled = re.sub(r"(\d+)pt", lambda found: f"{int(found[1]) * scale:.1f}pt", filled)
+    bound = r"((?:min|max)-(?:width|height): )(\d+)px"
+    return re.sub(bound, lambda found: f"{found[1]}{round(int(found[2]) * scale)}px", filled)
 
 
 def scale_for(width: int, height: int) -> float:

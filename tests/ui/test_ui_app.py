@@ -57,6 +57,9 @@ def test_the_startup_window_names_steps_and_failures(qtbot: Any) -> None:
     assert window.problem.isVisible()
     assert window.close_button.isVisible()
     assert "Another kiosk" in window.problem.text.text()
+    assert window.problem.advice.text()
+    window.show_problem(Problem("SETTINGS_INVALID"), "settings.toml: language")
+    assert "settings.toml: language" in window.detail.text()
 
 
 def test_the_tour_saves_every_page(qtbot: Any, open_window: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -70,6 +70,10 @@ def test_the_verdict_tree_never_scrolls_sideways(
     assert area.horizontalScrollBar().maximum() == 0
     room = area.viewport().width()
     assert entry.mapTo(area.viewport(), QPoint(entry.width(), 0)).x() <= room
+    top = entry.mapTo(area.viewport(), QPoint(0, 0)).y()
+    assert top >= 0
+    if entry.height() <= area.viewport().height():
+        assert top + entry.height() <= area.viewport().height()
     for part in (*entry.findChildren(QLabel), *entry.findChildren(Icon)):
         if part.isVisible():
             assert part.mapTo(area.viewport(), QPoint(part.width(), 0)).x() <= room

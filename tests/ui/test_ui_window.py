@@ -113,6 +113,7 @@ def test_the_mrz_is_typed_over_and_goes_on_to_the_chip(qtbot: Any, open_window: 
     qtbot.keyClick(column.mrz, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: kiosk.calls.count("read_chip") == 2 and not window.desk.busy)
     assert window.inspection.case.page.typed
+    assert column.view._image is not None  # the page stays in view, to compare with
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ class Inspection(QObject):
         self.problem: Problem | None = None
         self.problem_in = ""  # step it belongs to
         self.images: dict[str, QImage] = {}
+        self.page_image = ""  # of the page last seen, also when its lines were typed since
         self.opened: set[str] = set()
         self.clock.clear()
 
@@ -259,6 +260,8 @@ class Inspection(QObject):
     def _take(self, found: Snapshot) -> None:
         self.case, self.obstacle = found.case, found.obstacle
         self.images.update(found.images)
+        if found.case.page is not None and found.case.page.page_image:
+            self.page_image = found.case.page.page_image
         self.changed.emit()
 
     def _failed(self, problem: Problem) -> None:

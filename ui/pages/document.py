@@ -6,10 +6,12 @@ from PySide6.QtWidgets import QFrame
 from kiosk.ports import Hint
 from ui.i18n import tr
 from ui.models.inspection import Inspection, Phase
-from ui.theme import GAP, HALF, PAD
+from ui.theme import GAP, PAD
 from ui.widgets.basics import ActionButton, ProblemPanel, column, label, restyle, row
 from ui.widgets.mrz import MrzView
 from ui.widgets.pictures import DocumentView
+
+TITLE_LINE = 7  # pixels above a title that shares its line with a button
 
 
 class DocumentColumn(QFrame):
@@ -20,7 +22,7 @@ class DocumentColumn(QFrame):
         self.setObjectName("column")
         self._model = model
         body = column(margins=PAD, gap=GAP)
-        body.setContentsMargins(PAD, HALF, PAD, PAD)  # so that all titles stand on one line
+        body.setContentsMargins(PAD, TITLE_LINE, PAD, PAD)  # so that all titles stand on one line
         self.setLayout(body)
         head = row()
         self.title = label("section", key="document.title")
@@ -115,7 +117,7 @@ class DocumentColumn(QFrame):
 
     def _show_view(self) -> None:
         model, case = self._model, self._model.case
-        image = model.image(case.page.page_image) if case and case.page else None
+        image = model.image(model.page_image) if case and case.page else None
         if model.phase is Phase.SCAN and model.running:
             if not self.view.live:
                 self.view.show_empty(tr("document.looking"))

@@ -32,7 +32,7 @@ class DecisionColumn(QFrame):
         body = column(margins=PAD, gap=GAP)
         self.setLayout(body)
         holder = QWidget()
-        upper = column(gap=GAP)
+        upper = column(gap=6)
         holder.setLayout(upper)
         self.stay = StayPanel()
         upper.addWidget(self.stay)

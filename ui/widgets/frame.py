@@ -225,14 +225,16 @@ class RailButton(Button):
         self.setProperty("kind", "rail")
         self.setCheckable(True)
         body = QVBoxLayout(self)
-        body.setContentsMargins(2, 6, 2, 6)
+        body.setContentsMargins(2, 2, 2, 2)
         body.setSpacing(2)
         self._icon = Icon(section, 24, "muted")
         self._word = label(key=f"nav.{section}", wrap=True)
         self._word.setObjectName("railtext")
         self._word.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        body.addStretch(1)
         body.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignHCenter)
         body.addWidget(self._word, 0)
+        body.addStretch(1)
         for child in (self._icon, self._word):
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         theme.changed.connect(self._rescale)
@@ -243,6 +245,7 @@ class RailButton(Button):
 
     def _rescale(self) -> None:
         self.setFixedSize(theme.px(RAIL_WIDTH - 8), theme.px(72))
+        self._show_checked(self.isChecked())
 
     def sizeHint(self) -> QSize:
         return QSize(theme.px(RAIL_WIDTH - 8), theme.px(72))

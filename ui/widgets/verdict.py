@@ -34,9 +34,9 @@ ZERO_WIDTH_SPACE = "\u200b"
 
 
 def noted(group: Mapping[str, Any]) -> bool:
-    """Whether a group that is green has something to say nevertheless."""
-    green = group["outcome"] == "successful"
-    return green and any(check.get("findings") for check in group.get("checks", ()))
+    """Whether a green check of a green group has something to say nevertheless."""
+    checks = group.get("checks", ()) if group["outcome"] == "successful" else ()
+    return any(check["outcome"] == "successful" and check.get("findings") for check in checks)
 
 
 def tone_of(outcome: str) -> Tone:
@@ -128,6 +128,15 @@ def _wrapping(text: str, role: str = "") -> QLabel:
     return made
 
 
+def _lowered(widget: QWidget, pixels: int) -> QVBoxLayout:
+    """A small part on the first line of the text beside it."""
+    made = column(gap=0)
+    made.setContentsMargins(0, pixels, 0, 0)
+    made.addWidget(widget)
+    made.addStretch(1)
+    return made
+
+
 def _breakable(text: str) -> str:
     """Zero-width spaces in words no line could hold (hashes, distinguished names)."""
     words = (
@@ -212,9 +221,9 @@ class GroupRow(QFrame):
         word = label("caption", text=tr.label(outcome))
         word.setProperty("tone", str(tone_of(outcome)))
         word.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        line.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(_lowered(icon, 3))
         line.addWidget(_wrapping(tr.label(str(check["name"]))), 1)
-        line.addWidget(word, 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(_lowered(word, 1))
         self._lines.addLayout(line)
         for finding in check.get("findings", ()):
             self._lines.addWidget(self._finding(finding, outcome))
@@ -227,12 +236,12 @@ class GroupRow(QFrame):
         note = outcome == "successful"  # a finding on a green check informs, it alarms nobody
         holder = QWidget()
         body = row(gap=6)
-        body.setContentsMargins(24, 0, 0, 4)
+        body.setContentsMargins(theme.px(16) + GAP, 0, 0, 4)
         lines = column(gap=0)
         reason = _wrapping(text, "" if note else "strong")
         reason.setProperty("tone", str(Tone.NEUTRAL if note else tone_of(outcome)))
         if note:
-            body.addWidget(Icon("info", 16, "muted"), 0, Qt.AlignmentFlag.AlignTop)
+            body.addLayout(_lowered(Icon("info", 16, "muted"), 3))
         lines.addWidget(reason)
         if advice:
             lines.addWidget(_wrapping(advice, "caption"))
@@ -298,8 +307,13 @@ class VerdictTree(QScrollArea):
                 self._bring(entry)
 
     def _bring(self, entry: GroupRow) -> None:
-        """Into view, once the layout has settled."""
-        QTimer.singleShot(0, entry, lambda: self.ensureWidgetVisible(entry, 0, 8))
+        """Into view, head first, once the layout has settled (wrapped lines take two rounds)."""
+
+        def show() -> None:
+            self.ensureWidgetVisible(entry, 0, 8)
+            self.ensureWidgetVisible(entry.button, 0, 8)
+
+        QTimer.singleShot(0, entry, lambda: QTimer.singleShot(0, entry, show))
 
     def reword(self) -> None:
         for entry in self.groups:
