@@ -14,6 +14,7 @@ from kiosk.bootstrap.kiosk import Kiosk
 from kiosk.domain.cases import Case, DecisionOutcome
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import CardFaces, RehearsalDesk, RehearsalTraveller
+from kiosk.workflow.flow import replay
 from kiosk.workflow.outgoing import reasons_of
 from kiosk.workflow.session import Session
 
@@ -78,12 +79,26 @@ class Rehearsal:
 
     def run(self, limit: int | None) -> list[Outcome]:
         """All travellers, or the first `limit`; those a former run finished are only reported."""
-        stored = [row.case_id for row in reversed(self._kiosk.store.cases(limit=10_000))]
-        travellers = self._desk.travellers[:limit]
-        return [
-            self._play(index, traveller, stored[index] if index < len(stored) else "")
-            for index, traveller in enumerate(travellers)
-        ]
+        known, nameless = self._stored()
+        outcomes = []
+        for index, traveller in enumerate(self._desk.travellers[:limit]):
+            case_id = known.get(traveller.document_key, "")
+            if not case_id and nameless:
+                case_id, nameless = nameless, ""
+            outcomes.append(self._play(index, traveller, case_id))
+        return outcomes
+
+    def _stored(self) -> tuple[dict[str, str], str]:
+        """Cases of former runs by their document; and one that was cut off before its page was read."""
+        known: dict[str, str] = {}
+        nameless = ""
+        for row in reversed(self._kiosk.store.cases(limit=10_000)):
+            case = replay(self._kiosk.store.events(row.case_id))
+            if case.document is not None:
+                known[case.document.key] = case.id
+            elif not case.finished:
+                nameless = case.id
+        return known, nameless
 
     def _play(self, index: int, traveller: RehearsalTraveller, case_id: str) -> Outcome:
         outcome = Outcome(index + 1, traveller.name, traveller.expected_end, traveller.expected_reason)
