@@ -111,3 +111,17 @@ def test_kills_over_the_real_stack(tmp_path: Path, action: str) -> None:
     done, _ = run_to_the_end(tmp_path, scenario, len(steps))
     assert done.answer["all_as_expected"] is True
     check_books(tmp_path / "home")
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("action", ["kill_kiosk", "kill_card", "kill_both"])
+@pytest.mark.parametrize(
+    "steps", [FLOW, tuple(f"personalise/{name}" for name in PERSONALISATION)], ids=["flow", "personalisation"]
+)
+def test_the_whole_campaign(tmp_path: Path, steps: tuple[str, ...], action: str) -> None:
+    """Every named step, begin and end, each way to die, over pcscd."""
+    scenario = write_scenario(tmp_path / "kill.toml", chain(steps, action))
+    done, lost = run_to_the_end(tmp_path, scenario, 2 * len(steps))
+    print(f"{action}: {lost} runs cut off")
+    assert done.answer["all_as_expected"] is True
+    check_books(tmp_path / "home")
