@@ -187,7 +187,7 @@ class ActionButton(Button):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         on = "primary" if kind == "primary" else "danger" if danger else ""
         layout = self._inner = QHBoxLayout(self)
-        layout.setContentsMargins(12, 2, 10, 2)
+        layout.setContentsMargins(12, 0, 10, 0)
         layout.setSpacing(GAP)
         if icon:
             tone = {"primary": "on_accent", "danger": "bad"}.get(on, "text")
