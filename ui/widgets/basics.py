@@ -187,7 +187,7 @@ class ActionButton(Button):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         on = "primary" if kind == "primary" else "danger" if danger else ""
         layout = self._inner = QHBoxLayout(self)
-        layout.setContentsMargins(12, 2, 10, 2)
+        layout.setContentsMargins(12, 0, 10, 0)
         layout.setSpacing(GAP)
         if icon:
             tone = {"primary": "on_accent", "danger": "bad"}.get(on, "text")
@@ -213,7 +213,7 @@ class ActionButton(Button):
         self.set_key(key)
 
     def _rescale(self) -> None:
-        self.setFixedHeight(theme.px(TARGET + 4))
+        self.setFixedHeight(theme.px(TARGET))
         self.updateGeometry()
 
     def set_key(self, key: str, icon: str = "") -> None:
@@ -229,13 +229,13 @@ class ActionButton(Button):
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.word.font())
         around = self._inner.sizeHint().width() - self.word.sizeHint().width()
-        return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, self.height())
+        return QSize(metrics.horizontalAdvance(self.word.text()) + around + 8, theme.px(TARGET))
 
     def minimumSizeHint(self) -> QSize:
         metrics = QFontMetrics(self.word.font())
         around = self._inner.sizeHint().width() - self.word.sizeHint().width()
         longest = max((metrics.horizontalAdvance(part) for part in self.word.text().split()), default=0)
-        return QSize(longest + around + 8, self.height())
+        return QSize(longest + around + 8, theme.px(TARGET))
 
 
 class Dot(QWidget):
