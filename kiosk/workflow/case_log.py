@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from kiosk.domain.cases import Case, Event
 from kiosk.domain.roles import Action, may
@@ -44,6 +45,10 @@ class CaseLog:
         """ROLE_NOT_ALLOWED unless the login may do `action`."""
         if not may(self.operator.role, action, lab=self.desk.station.lab):
             raise KioskError(ErrorCode.ROLE_NOT_ALLOWED, f"{self.operator.role} may not {action}")
+
+    def event(self, kind: type[Event], **values: Any) -> Event:
+        """An event of now, by whoever is logged in."""
+        return kind(at=self.desk.clock.now(), by=self.operator.id, **values)
 
     def accept(
         self,

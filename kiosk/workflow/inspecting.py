@@ -58,7 +58,7 @@ class Inspecting:
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
             )
-            return self._log.accept(self._event(ev.PageRead, page=page, document=self._document(mrz)))
+            return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
 
     def _watch(self, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher) -> PageScan:
         deadline = time.monotonic() + timeout
@@ -96,7 +96,7 @@ class Inspecting:
             if not mrz.valid:
                 raise KioskError(ErrorCode.MRZ_INVALID, "a check digit does not match")
             page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True)
-            return self._log.accept(self._event(ev.PageRead, page=page, document=self._document(mrz)))
+            return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
 
     def _keep(self, image: bytes, kind: str) -> str:
         """Seal an image before the event that names it; "" when there is none."""
@@ -152,7 +152,7 @@ class Inspecting:
                 typed=page.typed,
             )
             return self._log.accept(
-                self._event(
+                self._log.event(
                     ev.DocumentInspected,
                     inspection=self._inspection(report, result.files if result else {}, mrz),
                 )
@@ -213,7 +213,7 @@ class Inspecting:
                 self._today(),
                 history_known=known,
             )
-            return self._log.accept(self._event(ev.StayAssessed, entitlement=entitlement))
+            return self._log.accept(self._log.event(ev.StayAssessed, entitlement=entitlement))
 
     def _stays(self, key: str) -> tuple[tuple[Stay, ...], bool]:
         own = set(self._desk.store.stays(key))
@@ -229,13 +229,13 @@ class Inspecting:
         """Keep what the traveller declares."""
         self._log.require(Action.INSPECT)
         with self._log.step("declaration"):
-            return self._log.accept(self._event(ev.DeclarationTaken, declaration=declaration))
+            return self._log.accept(self._log.event(ev.DeclarationTaken, declaration=declaration))
 
     def refer(self, reason: str) -> Case:
         """Hand the case to the second line."""
         self._log.require(Action.REFER)
         with self._log.step("refer"):
-            return self._log.accept(self._event(ev.CaseReferred, reason=reason))
+            return self._log.accept(self._log.event(ev.CaseReferred, reason=reason))
 
     def grant_obstacle(self) -> str:
         """ "" when this login may grant entry now, else the code that says why not."""
@@ -262,7 +262,7 @@ class Inspecting:
         if outcome is DecisionOutcome.GRANTED and obstacle:
             raise KioskError(ErrorCode(obstacle))
         with self._log.step("decision"):
-            event = self._event(ev.CaseDecided, outcome=outcome, reason=reason)
+            event = self._log.event(ev.CaseDecided, outcome=outcome, reason=reason)
             return self._log.accept(event, images=self._portraits())
 
     def _portraits(self) -> Mapping[str, bytes]:
@@ -270,9 +270,6 @@ class Inspecting:
         if inspection is None or not inspection.portrait_image:
             return {}
         return {inspection.portrait_image: self._desk.store.image(inspection.portrait_image)}
-
-    def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
-        return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
 
 
 def _cautious(confidence: float) -> float:

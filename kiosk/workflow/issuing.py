@@ -60,7 +60,7 @@ class Issuing:
             number = self._desk.store.next_card_number(self._desk.station.prefix)
             now = self._desk.clock.now()
             card = describe(case, self._desk.station, number, card_keys.new_can(self._desk.random), now)
-            event = self._event(
+            event = self._log.event(
                 ev.CardReserved,
                 job_id=self._desk.random(8).hex(),
                 card=card,
@@ -88,7 +88,7 @@ class Issuing:
                 raise KioskError(ErrorCode.BLANK_UNKNOWN, f"chip serial {serial}")
             if state is not BlankState.LOADED:
                 raise KioskError(ErrorCode.BLANK_NOT_LOADED, f"chip serial {serial} is {state}")
-            return self._log.accept(self._event(ev.BlankDrawn, job_id=job.id, chip_serial=serial))
+            return self._log.accept(self._log.event(ev.BlankDrawn, job_id=job.id, chip_serial=serial))
 
     def _serial_in_encoder(self, cancel: CancelEvent | None) -> str:
         if not self._desk.card_slot.wait_for_card(BLANK_TIMEOUT, cancel):
@@ -120,7 +120,7 @@ class Issuing:
             )
             card = maker.run(self._desk.card_slot.connect, self._request(job), self._verify)
             self._keep_files(job, card.files)
-            event = self._event(
+            event = self._log.event(
                 ev.CardPersonalised,
                 job_id=job.id,
                 sod_sha256=hashlib.sha256(card.sod).hexdigest(),
@@ -141,12 +141,13 @@ class Issuing:
 
     def journal(self, job_id: str, step: str, phase: str, detail: str) -> None:
         """One line of the personalisation journal: stored before a step, and after it."""
+        event = self._log.event(ev.CardStep, job_id=job_id, step=step, phase=phase, detail=detail)
         if phase == "begin":
-            self._log.accept(self._event(ev.CardStep, job_id=job_id, step=step, phase=phase, detail=detail))
+            self._log.accept(event)
             self._log.hooks.on_step(f"personalise/{step}", "begin")
         else:
             self._log.hooks.on_step(f"personalise/{step}", "done")
-            self._log.accept(self._event(ev.CardStep, job_id=job_id, step=step, phase=phase, detail=detail))
+            self._log.accept(event)
 
     def _on_perso_progress(self, progress: perso.Progress) -> None:
         self._log.hooks.on_progress(
@@ -206,10 +207,10 @@ class Issuing:
             if not job.print_name:
                 self._proof_read(job)
                 name = f"shekara-{job.id}"
-                self._log.accept(self._event(ev.PrintRequested, job_id=job.id, print_name=name))
+                self._log.accept(self._log.event(ev.PrintRequested, job_id=job.id, print_name=name))
             status = self._submitted(self._job())
             self._await_print(status, cancel)
-            return self._log.accept(self._event(ev.CardPrinted, job_id=job.id))
+            return self._log.accept(self._log.event(ev.CardPrinted, job_id=job.id))
 
     def _proof_read(self, job: CardJob) -> None:
         """Read our own drawing again before it costs a card: MRZ and symbol must say what the chip says."""
@@ -233,7 +234,7 @@ class Issuing:
                 accepted = self._desk.printer.submit(job.print_name, faces)
             status = self._desk.printer.status(accepted)
         if not job.printer_job:
-            self._log.accept(self._event(ev.PrintAccepted, job_id=job.id, printer_job=status.job))
+            self._log.accept(self._log.event(ev.PrintAccepted, job_id=job.id, printer_job=status.job))
         return status
 
     def _await_print(self, status: PrintStatus, cancel: CancelEvent | None) -> None:
@@ -276,7 +277,7 @@ class Issuing:
             self._desk.store.put_image(
                 f"card-{job.id}-report", json.dumps(self._report).encode(), "card-report", self._log.case.id
             )
-            return self._log.accept(self._event(ev.CardChecked, job_id=job.id, overall=overall))
+            return self._log.accept(self._log.event(ev.CardChecked, job_id=job.id, overall=overall))
 
     def hand_over(self) -> Case:
         """The card becomes ACTIVE in the traveller's hand, and the registry is told."""
@@ -284,14 +285,14 @@ class Issuing:
         job = self._job()
         with self._log.step("hand-over"):
             self._log.hooks.on_progress(Progress(ProgressPhase.HAND_OVER))
-            return self._log.accept(self._event(ev.CardHandedOver, job_id=job.id))
+            return self._log.accept(self._log.event(ev.CardHandedOver, job_id=job.id))
 
     def spoil(self, reason: str) -> Case:
         """End the job: number void, blank spoiled. The case may then have another card."""
         self._log.require(Action.SPOIL)
         job = self._job()
         with self._log.step("spoil"):
-            event = self._event(ev.CardSpoiled, job_id=job.id, reason=reason)
+            event = self._log.event(ev.CardSpoiled, job_id=job.id, reason=reason)
             return self._log.accept(event, void_number=job.card.number)
 
     def _job(self) -> CardJob:
@@ -299,9 +300,6 @@ class Issuing:
         if job is None:
             raise KioskError(ErrorCode.EVENT_REFUSED, "the case has no card job")
         return job
-
-    def _event(self, kind: type[ev.Event], **values: Any) -> ev.Event:
-        return kind(at=self._desk.clock.now(), by=self._log.operator.id, **values)
 
 
 def _label(progress: perso.Progress) -> str:
