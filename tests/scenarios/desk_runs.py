@@ -28,7 +28,7 @@ class Run:
     errors: str
 
 
-def shekara(*arguments: str, timeout: float = 170) -> Run:
+def shekara(*arguments: str, timeout: float = 500) -> Run:
     """`shekara --json …` in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHEKARA_")}
     done = subprocess.run(

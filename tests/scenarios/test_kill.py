@@ -19,6 +19,8 @@ from kiosk.workflow.flow import replay
 sys.path.insert(0, str(Path(__file__).parent))
 from desk_runs import Run, shekara, write_scenario
 
+pytestmark = pytest.mark.timeout(1200)  # many runs, each a process of its own
+
 FLOW = (
     "open", "page", "chip", "stay", "declaration", "decision", "reserve", "blank",
     "print", "print/send", "check", "hand-over",

@@ -21,7 +21,7 @@ from kiosk.workflow.session import Session
 sys.path.insert(0, str(Path(__file__).parent))
 from desk_runs import write_scenario
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("session")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("session")]
 
 
 def opened(tmp_path: Path, faults: str = "") -> Kiosk:
