@@ -118,7 +118,7 @@ class Rehearsal:
     def _go_through(self, index: int, traveller: RehearsalTraveller, outcome: Outcome) -> None:
         while step := self._session.next_step():
             try:
-                self._timed(outcome, step, lambda step=step: self._do(step, traveller))
+                self._timed(outcome, step, lambda step=step: self._do(step, index, traveller))
             except KioskError as error:
                 case = self._session.case
                 if case is None or error.code not in SPOILING or len(case.jobs) >= CARDS_PER_CASE:
@@ -128,20 +128,25 @@ class Rehearsal:
             if step == "hand_over":
                 self._desk.take_card(self._target / f"traveller-{index + 1:02}" / "card" / "chip-memory.json")
 
-    def _do(self, step: str, traveller: RehearsalTraveller) -> object:
+    def _do(self, step: str, index: int, traveller: RehearsalTraveller) -> object:
         session = self._session
         if step == "scan_document":
             return session.scan_document(timeout=SCAN_TIMEOUT)
         if step == "declare":
             return session.declare(traveller.declaration)
         if step == "decide":
-            return self._decide(traveller)
+            return self._decide(index, traveller)
         if step in ("draw_blank", "personalise"):
             self._desk.insert_blank()
         return getattr(session, step)()
 
-    def _decide(self, traveller: RehearsalTraveller) -> Case:
+    def _decide(self, index: int, traveller: RehearsalTraveller) -> Case:
         obstacle = self._session.grant_obstacle()
+        if obstacle == ErrorCode.GRANT_VERDICT_UNCERTAIN.value:  # as a guard would: lay it down again
+            self._desk.present(index)
+            self._session.read_chip()
+            self._session.assess_stay()
+            obstacle = self._session.grant_obstacle()
         if traveller.decision == "grant" and not obstacle:
             return self._session.decide(DecisionOutcome.GRANTED, "STAY_WITHIN_RULE")
         return self._session.decide(DecisionOutcome.REFUSED, obstacle or "REFUSED_BY_GUARD")
