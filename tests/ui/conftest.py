@@ -25,6 +25,7 @@ def _load(name: str) -> Any:
 
 
 _load("fake_kiosk")
+_load("qt_steps")
 
 
 @pytest.fixture

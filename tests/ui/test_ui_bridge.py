@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtGui import QColor
+from qt_steps import settle
 
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.lanes import Lane
@@ -43,7 +44,7 @@ def test_nothing_arrives_after_close(qtbot: Any) -> None:
     bridge.close()
     gate.set()
     late.result(5)
-    qtbot.wait(20)
+    settle()
     assert seen == []
     lane.close()
 
@@ -76,5 +77,5 @@ def test_frames_are_dropped_never_queued(qtbot: Any, monkeypatch: Any) -> None:
     relay.close()
     moment[0] += 1
     relay.offer(frame(4), None)
-    qtbot.wait(20)
+    settle()
     assert seen == [Hint.GLARE]

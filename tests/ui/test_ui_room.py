@@ -8,6 +8,7 @@ from fake_kiosk import FakeKiosk, Plan, failing, report
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QLabel
+from qt_steps import settle
 
 from kiosk import messages
 from kiosk.errors import ErrorCode, KioskError
@@ -52,7 +53,7 @@ def opened(qtbot: Any, window: Any, name: str) -> Any:
     """The opened row of a group."""
     tree = window.inspect_page.person.tree
     tree.open_group(name)
-    qtbot.wait(50)
+    settle()
     return next(entry for entry in tree.groups if entry.name == name)
 
 
@@ -94,7 +95,7 @@ def test_reasons_to_refuse_wrap(qtbot: Any, open_window: Open, language: str) ->
     decide(qtbot, window)
     panel = window.inspect_page.decision.decision
     panel.ask_refuse()
-    qtbot.wait(50)
+    settle()
     choices = panel.chooser._group.buttons()
     assert len(choices) == 5
     for choice in choices:
@@ -104,7 +105,7 @@ def test_reasons_to_refuse_wrap(qtbot: Any, open_window: Open, language: str) ->
         assert choice.accessibleName() == choice.word.text()
     long = max(messages.known_codes(language), key=lambda code: len(tr.message(code)[0]))
     panel.chooser.ask("?", [(long, tr.message(long)[0])])
-    qtbot.wait(50)
+    settle()
     choice = panel.chooser._group.buttons()[0]
     assert choice.word.height() >= choice.word.heightForWidth(choice.word.width()) > 30
     assert choice.isChecked()
@@ -217,13 +218,13 @@ def test_type_and_targets_grow_with_a_large_screen(qtbot: Any, open_window: Open
         title = column.form_title.fontMetrics().height()
         return small.top.height(), title, column.decision.grant.height()
 
-    qtbot.wait(50)
+    settle()
     before = heights()
     small.resize(1920, 1080)
-    qtbot.wait(50)
+    settle()
     assert theme.scale == 1.2
     assert small.top.height() == round(before[0] * 1.2)
     assert heights() > before
     small.resize(1366, 768)
-    qtbot.wait(50)
+    settle()
     assert heights() == before

@@ -11,6 +11,7 @@ from fake_kiosk import LINES, FakeKiosk, Plan, failing, report
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from qt_steps import settle
 
 from kiosk import messages
 from kiosk.domain.documents import Declaration
@@ -200,20 +201,20 @@ def clipped(root: QWidget) -> list[str]:
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
 def test_nothing_is_cut_off(qtbot: Any, open_window: Open, language: str, size: tuple[int, int]) -> None:
     window = open_window(FakeKiosk(Plan(report("failed", **MARKED))), language=language, size=size)
-    qtbot.wait(50)
+    settle()
     assert clipped(window) == []
     decide(qtbot, window)
     window.inspect_page.person.open_next_finding()
-    qtbot.wait(50)
+    settle()
     assert (window.width(), window.height()) == size
     assert clipped(window) == []
     window.inspect_page.decision.decision.ask_refuse()
-    qtbot.wait(50)
+    settle()
     assert clipped(window.inspect_page) == []
     for section in SECTIONS[1:]:
         window.go(section)
         qtbot.waitUntil(lambda: not window.desk.busy)
-        qtbot.wait(50)
+        settle()
         assert clipped(window.pages[section]) == [], section
 
 
@@ -250,7 +251,7 @@ def test_the_whole_form_and_all_buttons_show_at_the_smallest_size(
     decide(qtbot, window)
     column = window.inspect_page.decision
     column.form.fill(FORM)
-    qtbot.wait(50)
+    settle()
     assert column.upper.verticalScrollBar().maximum() == 0
 
 
