@@ -119,6 +119,11 @@ def name_field(surname: str, given_names: str, width: int) -> str:
     tail = _shortened(secondary, room)
     if len(tail) < room:  # the initials freed more than the given names need
         head = _shortened(primary, width - 2 - len(tail))
+    for shorter in range(len(head) - 1, 0, -1):  # the last place must hold a letter
+        if len(head) + 2 + len(tail) == width:
+            break
+        head = _shortened(primary, shorter)
+        tail = _shortened(secondary, width - 2 - len(head))
     return f"{head}<<{tail}".ljust(width, "<")
 
 

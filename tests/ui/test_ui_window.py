@@ -305,7 +305,7 @@ def test_the_testers_hands(qtbot: Any, open_window: Open) -> None:
         qtbot.mouseClick(window.ribbon.buttons[name], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(kiosk.desk.moves) == 4)
     assert kiosk.desk.moves == ["present 0", "withdraw", "insert", "take"]
-    assert "Azizbek" in window.ribbon.note.text()
+    qtbot.waitUntil(lambda: "Azizbek" in window.ribbon.note.text())
 
 
 # -- progress and records -----------------------------------------------------------------------------
