@@ -20,8 +20,17 @@ _MIDDLE = 0.36  # of the em above the base line
 
 def blend(picture: Pixels, colour: Colour, mask: Mask) -> None:
     """Lay a colour over the picture where the mask says so, in place."""
-    covered = mask[:, :, None]
-    picture[:] = (picture * (1 - covered) + np.array(colour, np.float32) * covered).astype(np.uint8)
+    top, bottom = _span(np.asarray(mask.max(axis=1) > 0))
+    part, covered = picture[top:bottom], np.ascontiguousarray(mask[top:bottom])
+    if bottom > top:
+        over = np.full_like(part, colour)
+        part[:] = cv2.blendLinear(over, np.ascontiguousarray(part), covered, 1 - covered)
+
+
+def _span(where: NDArray[np.bool_]) -> tuple[int, int]:
+    """First true place and one behind the last; (0, 0) where none is true."""
+    places = np.flatnonzero(where)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
 
 
 def guilloche(dice: Dice, picture: Pixels, ink: Colour, density: float, scale: float) -> None:
@@ -54,12 +63,26 @@ def rosette(dice: Dice, picture: Pixels, ink: Colour, centre: tuple[float, float
 
 
 def write(
-    picture: Pixels, text: str, at: tuple[float, float], face: str, size: float, colour: Colour, anchor: str = "ls"
+    picture: Pixels,
+    text: str,
+    at: tuple[float, float],
+    face: str,
+    size: float,
+    colour: Colour,
+    anchor: str = "ls",
 ) -> None:
     """Text with its base line at `at`; `size` is the em in pixels."""
-    canvas = Pillow.fromarray(picture)
-    ImageDraw.Draw(canvas).text(at, text, colour, fonts.load(face, max(4, round(size))), anchor=anchor)
-    picture[:] = np.asarray(canvas)
+    font = fonts.load(face, max(4, round(size)))
+    x, y = math.floor(at[0]), math.floor(at[1])
+    bounds = font.getbbox(text, anchor=anchor)
+    left, top = max(0, x + math.floor(bounds[0]) - 2), max(0, y + math.floor(bounds[1]) - 2)
+    right, bottom = x + math.ceil(bounds[2]) + 3, y + math.ceil(bounds[3]) + 3
+    part = picture[top : max(top, bottom), left : max(left, right)]
+    if part.size == 0:
+        return
+    canvas = Pillow.fromarray(part)
+    ImageDraw.Draw(canvas).text((at[0] - left, at[1] - top), text, colour, font, anchor=anchor)
+    part[:] = np.asarray(canvas)
 
 
 def ocr_mask(
@@ -84,7 +107,7 @@ def thicken(mask: Mask, pixels: float) -> Mask:
         return mask
     soft = cv2.GaussianBlur(mask, (0, 0), 0.6 + abs(pixels))
     edge = 0.5 - 0.22 * pixels / (0.3 + abs(pixels))
-    return np.clip((np.asarray(soft, np.float32) - edge) * 2.2 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((np.asarray(soft, np.float32) - edge) * 2.2 + 0.5, 0, 1), np.float32)
 
 
 def portrait(dice: Dice, picture: Pixels, box: tuple[int, int, int, int]) -> None:
@@ -98,7 +121,9 @@ def portrait(dice: Dice, picture: Pixels, box: tuple[int, int, int, int]) -> Non
     cv2.rectangle(picture, (x, y), (x + width, y + height), dice.pick(((225, 222, 218), (235, 225, 205))), -1)
     shoulders = (centre[0], y + height)
     cv2.ellipse(picture, shoulders, (int(width * 0.45), int(height * 0.24)), 0, 180, 360, (90, 70, 60), -1)
-    cv2.ellipse(picture, (centre[0], centre[1] - face[1] // 4), (face[0] + 4, face[1] + 2), 0, 0, 360, hair, -1)
+    cv2.ellipse(
+        picture, (centre[0], centre[1] - face[1] // 4), (face[0] + 4, face[1] + 2), 0, 0, 360, hair, -1
+    )
     cv2.ellipse(picture, centre, face, 0, 0, 360, skin, -1)
     for side in (-1, 1):
         eye = (centre[0] + side * face[0] * 2 // 5, centre[1] - face[1] // 6)
@@ -118,7 +143,10 @@ def stamp(dice: Dice, picture: Pixels, centre: tuple[float, float], radius: floa
         draw.ellipse((side * 0.2, side * 0.2, side * 0.8, side * 0.8), outline=200, width=max(1, thick // 2))
     else:
         draw.rectangle((thick, side * 0.25, side - thick, side * 0.75), outline=255, width=thick)
-    words = (dice.pick(("ENTRY", "EXIT", "CONTROL")), f"{dice.whole(1, 28):02} {dice.whole(1, 12):02} 2{dice.whole(0, 9)}")
+    words = (
+        dice.pick(("ENTRY", "EXIT", "CONTROL")),
+        f"{dice.whole(1, 28):02} {dice.whole(1, 12):02} 2{dice.whole(0, 9)}",
+    )
     for line, word in enumerate(words):
         font = fonts.load("bold", max(6, side // 8))
         draw.text((middle, middle + (line - 0.5) * side * 0.16), word, 255, font, anchor="mm")
@@ -138,7 +166,9 @@ def stamp(dice: Dice, picture: Pixels, centre: tuple[float, float], radius: floa
     picture[top:bottom, left:right] = tinted.astype(np.uint8)
 
 
-def hologram(dice: Dice, picture: Pixels, centre: tuple[float, float], radius: float, strength: float) -> None:
+def hologram(
+    dice: Dice, picture: Pixels, centre: tuple[float, float], radius: float, strength: float
+) -> None:
     """A shining patch: rainbow bands and fine lines that lighten what lies below."""
     height, width = picture.shape[:2]
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)

@@ -62,7 +62,9 @@ def _layout(form: str, number: int) -> Layout:
     width, height = SIZES[form]
     columns = {"TD1": 30, "TD3": 44, "MRVA": 44}.get(form, 36)
     room = width - columns * PITCH
-    visuals = ("back", "back", "dense", "left", "sparse") if form == "TD1" else ("left", "left", "right", "dense")
+    visuals = (
+        ("back", "back", "dense", "left", "sparse") if form == "TD1" else ("left", "left", "right", "dense")
+    )
     return Layout(
         name=f"{form}-{number + 1:02}",
         form=form,

@@ -13,6 +13,10 @@ from kiosk.capture.bench.ink import Pixels
 Float = NDArray[np.float32]
 
 
+def _pixels(values: NDArray[np.floating]) -> Pixels:
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
+
+
 def light(dice: Dice, picture: Pixels, strength: float) -> Pixels:
     """Brighter on one side, and often a shadow with an edge."""
     height, width = picture.shape[:2]
@@ -25,7 +29,7 @@ def light(dice: Dice, picture: Pixels, strength: float) -> Pixels:
         across = (xs / width - 0.5) * math.cos(turn) + (ys / height - 0.5) * math.sin(turn)
         edge = 1 / (1 + np.exp(-(across - dice.around(0.25)) * dice.between(15, 120)))
         gain = gain * (1 - 0.5 * strength * edge)
-    return np.clip(picture * gain[:, :, None], 0, 255).astype(np.uint8)
+    return _pixels(picture * gain[:, :, None])
 
 
 def glare(dice: Dice, picture: Pixels, corners: NDArray[np.float64], strength: float) -> Pixels:
@@ -47,7 +51,7 @@ def exposure(dice: Dice, picture: Pixels, strength: float) -> Pixels:
     """Too dark or too flat."""
     low = 70 * strength * dice.between(0, 1)
     gain = 1 - strength * dice.between(0.3, 0.62)
-    return np.clip(picture * gain + low, 0, 255).astype(np.uint8)
+    return _pixels(picture * gain + low)
 
 
 def blur(picture: Pixels, strength: float, px_per_char: float) -> Pixels:
@@ -74,7 +78,7 @@ def noise(dice: Dice, picture: Pixels, strength: float) -> Pixels:
     height, width = picture.shape[:2]
     grain = dice.field((height, width, 1), 1.2 + 8.0 * strength)
     colour = cv2.resize(dice.field((height // 2, width // 2, 3), 0.8 + 5.0 * strength), (width, height))
-    return np.clip(picture + grain + np.asarray(colour, np.float32), 0, 255).astype(np.uint8)
+    return _pixels(picture + grain + np.asarray(colour, np.float32))
 
 
 def jpeg(picture: Pixels, strength: float) -> Pixels:

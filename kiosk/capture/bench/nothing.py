@@ -11,10 +11,11 @@ from kiosk.capture.bench.pages import draw_page
 from kiosk.capture.bench.texts import SHAPES
 
 KINDS = ("desk", "face", "text", "card", "slip", "table", "barcode", "cut")
-_WORDS = (
+_TEXT = (
     "border road bread river the of and to in with letter paper seven green house morning number street "
-    "winter office market train water field stone bridge under over between first second".split()
+    "winter office market train water field stone bridge under over between first second"
 )
+_WORDS = _TEXT.split()
 
 
 def draw(dice: Dice, kind: str, size: tuple[int, int]) -> Pixels:
@@ -59,7 +60,9 @@ def _slip(dice: Dice) -> Pixels:
     rows = []
     for number in range(dice.whole(1, 2)):
         groups = [dice.letters("0123456789", dice.whole(4, 11)) for _ in range(3)]
-        row = dice.pick((f"{groups[0]}>{groups[1]}+ {groups[2]}>", "  ".join(groups), f"+{groups[1]} {groups[2]}"))
+        row = dice.pick(
+            (f"{groups[0]}>{groups[1]}+ {groups[2]}>", "  ".join(groups), f"+{groups[1]} {groups[2]}")
+        )
         rows.append((row, 120.0, 440.0 + 42 * number))
     mask = ink.ocr_mask((520, 1150), rows, dice.between(18, 24), cut=dice.pick(("round", "sharp")), size=1.0)
     ink.blend(sheet, (30, 30, 30), mask)

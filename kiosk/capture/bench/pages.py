@@ -12,8 +12,17 @@ from kiosk.capture.bench.ink import Mask, Pixels
 from kiosk.capture.bench.layouts import PITCH, Layout
 from kiosk.capture.bench.texts import SHAPES, Print
 
-_CAPTIONS = ("Surname / Nom", "Given names", "Nationality", "Date of birth", "Sex", "Place of birth", "Authority")
-_WORDS = "the bearer of this document is requested to allow pass freely without let or hindrance and".split()
+_CAPTIONS = (
+    "Surname / Nom",
+    "Given names",
+    "Nationality",
+    "Date of birth",
+    "Sex",
+    "Place of birth",
+    "Authority",
+)
+_TEXT = "the bearer of this document is requested to allow pass freely without let or hindrance and"
+_WORDS = _TEXT.split()
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,9 @@ def _ground(dice: Dice, layout: Layout, pixels: Pixels, scale: float, zone: floa
     pixels[below] = np.clip(mixed, 0, 255).astype(np.uint8)
 
 
-def _visual(dice: Dice, layout: Layout, pixels: Pixels, scale: float, zone: float, text: Print | None) -> None:
+def _visual(
+    dice: Dice, layout: Layout, pixels: Pixels, scale: float, zone: float, text: Print | None
+) -> None:
     face = "serif" if layout.serif else "sans"
     width = pixels.shape[1]
     dark = (40, 30, 30)
@@ -91,7 +102,11 @@ def _visual(dice: Dice, layout: Layout, pixels: Pixels, scale: float, zone: floa
     if layout.bearer and zone > 16 * scale:
         number = dice.letters("ABCDEFGHKMNP", 2) + dice.letters("0123456789", 7)
         mask = ink.ocr_mask(
-            (pixels.shape[0], width), [(number, width - 30 * scale, 8 * scale)], PITCH * scale, cut="round", size=0.95
+            (pixels.shape[0], width),
+            [(number, width - 30 * scale, 8 * scale)],
+            PITCH * scale,
+            cut="round",
+            size=0.95,
         )
         ink.blend(pixels, dark, mask)
 
@@ -167,7 +182,10 @@ def _worn(dice: Dice, mask: Mask, strength: float, pitch: float) -> Mask:
     scratches = np.zeros((height, width), np.uint8)
     for _ in range(round(8 * strength)):
         start = (dice.whole(0, width), dice.whole(0, height))
-        end = (start[0] + dice.whole(-width // 4, width // 4), start[1] + dice.whole(-height // 5, height // 5))
+        end = (
+            start[0] + dice.whole(-width // 4, width // 4),
+            start[1] + dice.whole(-height // 5, height // 5),
+        )
         cv2.line(scratches, start, end, 255, max(1, round(pitch * 0.06)), cv2.LINE_AA)
     kept = left * (1 - scratches.astype(np.float32) / 255 * 0.7)
     return np.asarray(mask * kept, np.float32)

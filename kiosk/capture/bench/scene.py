@@ -48,7 +48,9 @@ def look(
 ) -> View:
     """Place the page so that its whole MRZ is in a frame of `size` (width, height) at about `target` pixels
     per character, smaller where that does not fit. `tilt` and `perspective` are strengths."""
-    angle = math.radians(90 * quarter_turns + dice.pick((-1, 1)) * max(0.8, TILT * tilt) * dice.between(0.7, 1))
+    angle = math.radians(
+        90 * quarter_turns + dice.pick((-1, 1)) * max(0.8, TILT * tilt) * dice.between(0.7, 1)
+    )
     lean_to = dice.between(0, 2 * math.pi)
     jitter = np.array([dice.around(0.25), dice.around(0.25)]) * size
     for shrink in np.geomspace(1.0, 0.2, 24):
@@ -97,8 +99,12 @@ def desk(dice: Dice, size: tuple[int, int]) -> Pixels:
     width, height = size
     base = np.array(dice.pick(((70, 110, 150), (50, 70, 90), (120, 120, 118), (40, 40, 44), (190, 195, 198))))
     grain = dice.pick(((height // 4, 8), (8, width // 6), (height // 3, width // 3), (6, 6)))
-    noise = cv2.resize(dice.field((max(2, grain[0]), max(2, grain[1])), 1.0), size, interpolation=cv2.INTER_LINEAR)
-    picture = np.clip(base + np.asarray(noise)[:, :, None] * dice.between(3, 14), 0, 255).astype(np.uint8)
+    noise = cv2.resize(
+        dice.field((max(2, grain[0]), max(2, grain[1])), 1.0), size, interpolation=cv2.INTER_LINEAR
+    )
+    picture = np.asarray(
+        np.clip(base + np.asarray(noise)[:, :, None] * dice.between(3, 14), 0, 255), np.uint8
+    )
     for _ in range(dice.whole(0, 3)):
         _thing(dice, picture)
     return picture
@@ -134,7 +140,9 @@ def lay(dice: Dice, ground: Pixels, page: Page, view: View) -> Pixels:
     flat = cv2.warpPerspective(source, view.matrix, size, flags=cv2.INTER_LINEAR)
     full = np.full(source.shape[:2], 255, np.uint8)
     cover = np.asarray(cv2.warpPerspective(full, view.matrix, size, flags=cv2.INTER_LINEAR), np.float32) / 255
-    shadow = np.roll(np.asarray(cv2.blur(cover, (25, 25)), np.float32), (dice.whole(-9, 9), dice.whole(-9, 9)), (0, 1))
+    shadow = np.roll(
+        np.asarray(cv2.blur(cover, (25, 25)), np.float32), (dice.whole(-9, 9), dice.whole(-9, 9)), (0, 1)
+    )
     dimmed = ground * (1 - 0.45 * shadow[:, :, None])
     mixed = dimmed * (1 - cover[:, :, None]) + np.asarray(flat, np.float32) * cover[:, :, None]
     return np.asarray(mixed, np.uint8)
@@ -142,7 +150,7 @@ def lay(dice: Dice, ground: Pixels, page: Page, view: View) -> Pixels:
 
 def thumb(dice: Dice, picture: Pixels, page: Page, view: View) -> None:
     """A finger that holds the page at an edge away from the MRZ."""
-    height, width = page.pixels.shape[:2]
+    _height, width = page.pixels.shape[:2]
     top = float(page.corners[:, 1].min())
     if top < 6 * page.pitch:
         return

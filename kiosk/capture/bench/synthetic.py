@@ -29,7 +29,13 @@ CAMERA = ("glare", "light", "exposure", "blur", "motion", "noise", "jpeg")
 DEGRADATIONS = (*PAPER, *VIEW, *CAMERA)
 # Traits of layout and print, recorded beside them with a strength.
 TRAITS = ("turned", "misprint", "guilloche", "frame", "tight", "thin")
-_SIZES = (((6.0, 8.0), 0.05), ((8.0, 12.0), 0.2), ((12.0, 18.0), 0.3), ((18.0, 26.0), 0.3), ((26.0, 60.0), 0.15))
+_SIZES = (
+    ((6.0, 8.0), 0.05),
+    ((8.0, 12.0), 0.2),
+    ((12.0, 18.0), 0.3),
+    ((18.0, 26.0), 0.3),
+    ((26.0, 60.0), 0.15),
+)
 _STILL_SIZES = (((16.0, 30.0), 0.3), ((30.0, 44.0), 0.35), ((44.0, 62.0), 0.35))
 _HOW_MANY = ((0, 0.08), (1, 0.17), (2, 0.25), (3, 0.25), (4, 0.15), (5, 0.1))
 _TURNS = ((0, 0.64), (1, 0.12), (2, 0.12), (3, 0.12))
@@ -110,10 +116,7 @@ def make_without(seed: int, index: int, size: tuple[int, int] = FRAME) -> Sample
     dice = Dice("nothing", seed, index, *size)
     kind = nothing.KINDS[index % len(nothing.KINDS)]
     strengths = _strengths(dice, 20.0)
-    if kind == "cut":
-        picture = _cut_off(dice, size, strengths)
-    else:
-        picture = nothing.draw(dice, kind, size)
+    picture = _cut_off(dice, size, strengths) if kind == "cut" else nothing.draw(dice, kind, size)
     middle = np.array([(size[0] * 0.2, size[1] * 0.6), (size[0] * 0.8, size[1] * 0.7)], np.float64)
     picture = photograph(dice, picture, middle, 16.0, strengths)
     truth = Truth(f"{seed}-none-{index:05}", "NONE", kind, (), degradations=strengths)
@@ -190,7 +193,9 @@ def _traits(layout: Layout, text: Print, turned: int) -> dict[str, float]:
 
 def _opened(dice: Dice, page: Page) -> Page:
     """The facing page above, as a passport lies open."""
-    upper = nothing.text_page(dice, (page.pixels.shape[1], round(page.pixels.shape[0] * 0.7)), page.pitch * 0.7)
+    upper = nothing.text_page(
+        dice, (page.pixels.shape[1], round(page.pixels.shape[0] * 0.7)), page.pitch * 0.7
+    )
     upper[-round(page.pitch * 0.5) :] = (upper[-round(page.pitch * 0.5) :] * 0.75).astype(np.uint8)
     shifted = page.corners + np.array([0.0, upper.shape[0]])
     return Page(np.vstack([upper, page.pixels]), shifted, page.pitch, page.step)

@@ -1,6 +1,7 @@
 """What is printed in a synthetic zone: invented people in all five formats of Doc 9303-4 to -7 and on the
 French identity card of 1988, sometimes with a check digit that is printed wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from card_io.errors import MalformedCardData
@@ -10,11 +11,13 @@ from kiosk.capture.bench.dice import Dice
 
 FORMATS = ("TD1", "TD2", "TD3", "MRVA", "MRVB", "FRA")
 SHAPES = {"TD1": (3, 30), "TD2": (2, 36), "TD3": (2, 44), "MRVA": (2, 44), "MRVB": (2, 36), "FRA": (2, 36)}
-STATES = (
-    *("UTO UZB KGZ TJK RUS CHN KAZ D<< TKM AZE ARM GEO TUR IND PAK AFG IRN MNG UKR BLR MDA LVA EST".split()),
-    *("FRA ITA ESP GBR USA CAN BRA KOR JPN VNM THA XXA XXB UNO RKS EUE XOM NLD HUN POL OMN COD".split()),
+_STATES = (
+    "UTO UZB KGZ TJK RUS CHN KAZ D<< TKM AZE ARM GEO TUR IND PAK AFG IRN MNG UKR BLR MDA LVA EST "
+    "FRA ITA ESP GBR USA CAN BRA KOR JPN VNM THA XXA XXB UNO RKS EUE XOM NLD HUN POL OMN COD"
 )
-_SYLLABLES = "KA RI MO VA BEK ZHAN TU LEN SO RA DI NUR AI GUL MI SHO QO FOZ IL JON WEI XU OTT OBI".split()
+STATES = _STATES.split()
+_SOUNDS = "KA RI MO VA BEK ZHAN TU LEN SO RA DI NUR AI GUL MI SHO QO FOZ IL JON WEI XU OTT OBI"
+_SYLLABLES = _SOUNDS.split()
 _ENDINGS = ("OV", "EVA", "IN", "ULY", "ZODA", "SEN", "", "SKI", "EZ", "O", "II")
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _DIGITS = "0123456789"
@@ -56,7 +59,7 @@ def _name(dice: Dice) -> str:
 
 
 def _number(dice: Dice) -> str:
-    kinds = (
+    kinds: tuple[Callable[[], str], ...] = (
         lambda: dice.letters("ABCDEFGHJKLMNPRSTUVWXYZ", 2) + dice.letters(_DIGITS, 7),
         lambda: dice.letters("NCPFEK", 1) + dice.letters(_DIGITS, 8),
         lambda: dice.letters(_DIGITS, 9),
@@ -80,7 +83,7 @@ def _dates(dice: Dice) -> str:
 
 
 def _optional(dice: Dice, width: int) -> str:
-    kinds = (
+    kinds: tuple[Callable[[], str], ...] = (
         lambda: "",
         lambda: dice.letters(_DIGITS, min(width, dice.whole(6, 14))),
         lambda: "ZE" + dice.letters(_DIGITS, min(width - 3, 6)) + "B",
