@@ -78,7 +78,7 @@ def _samples(args: argparse.Namespace) -> tuple[Iterator[Sample], int]:
     if not path.is_dir():
         raise KioskError(ErrorCode.USAGE, f"--set: neither {', '.join(SETS)} nor a directory")
     folder = Folder(path)
-    return folder.samples(args.frames), min(len(folder), args.frames or len(folder))
+    return folder.samples(args.frames), len(folder) if args.frames is None else min(len(folder), args.frames)
 
 
 def _kept(samples: Iterator[Sample], keeper: Keeper | None) -> Iterator[Sample]:

@@ -27,7 +27,8 @@ def light(dice: Dice, picture: Pixels, strength: float) -> Pixels:
     if dice.chance(0.5):
         turn = dice.between(0, 2 * math.pi)
         across = (xs / width - 0.5) * math.cos(turn) + (ys / height - 0.5) * math.sin(turn)
-        edge = 1 / (1 + np.exp(-(across - dice.around(0.25)) * dice.between(15, 120)))
+        steep = np.clip((across - dice.around(0.25)) * dice.between(15, 120), -40, 40)
+        edge = 1 / (1 + np.exp(-steep))
         gain = gain * (1 - 0.5 * strength * edge)
     return _pixels(picture * gain[:, :, None])
 

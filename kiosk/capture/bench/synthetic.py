@@ -86,7 +86,7 @@ class Sample:
 def make(seed: int, index: int, size: tuple[int, int] = FRAME) -> Sample:
     """Frame `index` of the set `seed`: a document with an MRZ, whole in the picture."""
     dice = Dice("frame", seed, index, *size)
-    layout = LAYOUTS[(index + dice.whole(0, len(LAYOUTS) - 1)) % len(LAYOUTS)]
+    layout = _layout_of(seed, index)
     low, high = dice.weighted(_SIZES if size == FRAME else _STILL_SIZES)
     target = dice.between(low, high)
     turned = dice.weighted(_TURNS)
@@ -170,6 +170,12 @@ def photograph(
         picture = lens.motion(dice, picture, strengths["motion"], px_per_char)
     picture = lens.noise(dice, picture, strengths.get("noise", 0.0))
     return lens.jpeg(picture, strengths.get("jpeg", 0.0))
+
+
+def _layout_of(seed: int, index: int) -> Layout:
+    """Every layout once in a run of as many frames as there are layouts, in an order of the run's own."""
+    run, place = divmod(index, len(LAYOUTS))
+    return Dice("order", seed, run).some(LAYOUTS, len(LAYOUTS))[place]
 
 
 def _strengths(dice: Dice, px_per_char: float) -> dict[str, float]:
