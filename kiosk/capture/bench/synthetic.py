@@ -28,7 +28,7 @@ VIEW = ("tilt", "perspective")
 CAMERA = ("glare", "light", "exposure", "blur", "motion", "noise", "jpeg")
 DEGRADATIONS = (*PAPER, *VIEW, *CAMERA)
 # Traits of layout and print, recorded beside them with a strength.
-TRAITS = ("turned", "misprint", "guilloche", "frame", "tight", "thin")
+TRAITS = ("sideways", "upside_down", "misprint", "guilloche", "frame", "tight", "thin")
 _SIZES = (
     ((6.0, 8.0), 0.05),
     ((8.0, 12.0), 0.2),
@@ -187,7 +187,8 @@ def _strengths(dice: Dice, px_per_char: float) -> dict[str, float]:
 
 def _traits(layout: Layout, text: Print, turned: int) -> dict[str, float]:
     found = {
-        "turned": 1.0 if turned else 0.0,
+        "sideways": 1.0 if turned in (1, 3) else 0.0,
+        "upside_down": 1.0 if turned == 2 else 0.0,
         "misprint": 1.0 if text.misprinted else 0.0,
         "guilloche": round(layout.guilloche * layout.under_mrz, 3),
         "frame": 1.0 if layout.frame or layout.micro else 0.0,
