@@ -4,11 +4,14 @@ One home meets all the kills of a chain, each in a run of its own, until a run c
 """
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from card_io.perso.personaliser import Step
+from card_io.perso.profile import Profile
 from hardware_mocks.chip_memory import CardImage
 from kiosk.bootstrap.home import open_home
 from kiosk.bootstrap.kiosk import open_home_store
@@ -21,14 +24,16 @@ from desk_runs import Run, shekara, write_scenario
 
 pytestmark = pytest.mark.timeout(1200)  # many runs, each a process of its own
 
+PROFILE = Profile.load("iso7816")
 FLOW = (
-    "open", "page", "chip", "stay", "declaration", "decision", "reserve", "blank",
+    "open", "page", "chip", "stay", "declaration", "decision", "reserve", "blank", "personalise",
     "print", "print/send", "check", "hand-over",
 )  # fmt: skip
+WRITES = tuple(f"write:{file.name}" for file in PROFILE.files)
 PERSONALISATION = (
-    "identify", "generate-key", "build", "create-files", "write:DG1", "write:DG2", "write:EF.SOD",
-    "write:EF.CardAccess", "secrets", "verify", "lock", "prove-lock", "final-verify",
-)  # fmt: skip
+    *(str(step) for step in Step if step is not Step.WRITE),
+    *WRITES,
+)
 
 
 def fault(step: str, moment: str, action: str) -> str:
@@ -81,6 +86,12 @@ def check_books(home_path: Path) -> None:
         store.close()
 
 
+def steps_taken(home_path: Path) -> set[str]:
+    """Every step that the runs of a home logged."""
+    lines = (home_path / "logs" / "kiosk.log").read_text(encoding="utf-8").splitlines()
+    return {record["step"] for record in map(json.loads, lines) if record["event"] == "step"}
+
+
 def check_chips(home_path: Path, issued: int) -> None:
     """Ask the chips themselves: as many are locked with data as cards were issued."""
     images = [CardImage.load(path) for path in sorted((home_path / "sim").rglob("cards/*.json"))]
@@ -100,6 +111,8 @@ def test_power_cut_at_every_step(tmp_path: Path, steps: tuple[str, ...]) -> None
     assert lost == 2 * len(steps)
     assert done.answer["all_as_expected"] is True
     check_books(tmp_path / "home")
+    known = {*FLOW, *(f"personalise/{name}" for name in PERSONALISATION)}
+    assert steps_taken(tmp_path / "home") == known  # a new step must be killed too
 
 
 @pytest.mark.slow
