@@ -3,6 +3,7 @@
 `Session.next_step` alone decides what comes next, so a run that was cut off goes on where it was.
 """
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +160,11 @@ class Rehearsal:
         finally:
             outcome.seconds[step] = outcome.seconds.get(step, 0.0) + time.perf_counter() - started
 
+    def _verified(self, job_id: str) -> bool:
+        """What the inspection of the finished card, kept with it, says."""
+        report = json.loads(self._kiosk.store.image(f"card-{job_id}-report"))
+        return bool(report["overall"] == "successful" and report["chip_is_genuine"])
+
     def _fill(self, outcome: Outcome) -> None:
         case = self._session.case
         if case is None:
@@ -177,6 +183,6 @@ class Rehearsal:
         if job is not None and case.stage.value in ("CARD_ACTIVE", "SYNCED"):
             outcome.end = "CARD_ACTIVE"
             outcome.card_number = job.card.number
-            outcome.card_verified = bool(job.sod_sha256)
+            outcome.card_verified = self._verified(job.id)
             outcome.faces = self._session.preview()
         outcome.reasons = tuple(dict.fromkeys(found))
