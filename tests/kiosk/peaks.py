@@ -117,7 +117,7 @@ def _clutter(rng: np.random.Generator, faults: Faults, centres: Floats, pitch: f
     if faults.frame:
         sides = [centres[:, 0] + (centres[:, 0] - centres[:, 1]) * rng.uniform(1.0, 2.2), None]
         sides[1] = centres[:, -1] + (centres[:, -1] - centres[:, -2]) * rng.uniform(1.0, 2.2)
-        found.extend(side[rng.random(rows) < 0.7] for side in sides if side is not None)
+        found.extend(side[rng.random(rows) < 0.5] for side in sides if side is not None)
         top = centres[0] - (0, rng.uniform(1.0, 1.5) * pitch)
         found.append(top[rng.random(columns) < 0.2] + (rng.uniform(0, pitch), 0))
     at = np.concatenate(found)

@@ -5,7 +5,7 @@ Doc 9303-3 section 4.3: 3 lines of 30, 2 of 36 or 2 of 44 characters at one pitc
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,13 @@ MOST = 400  # peaks looked at
 HYPOTHESES = 3
 TRIED = 4  # lattices fitted per call
 BEYOND = 3  # columns looked at on either side of the block
+DOUBT = 8.0  # a start is tried if it is worth this little less than the best
 NEAR = 0.35  # a peak belongs to a cell within this, in pitches
+RUNS_ON = (0.5, 1.15, 2.5)  # so many characters just beyond an end: no fit (a longer line)
 EDGE = 2  # wholly empty columns at the ends
 LEAST = 0.6  # share of the cells of the rows seen
 LEAST_IN_ROW = 0.35
+CONVERGING = 3.0  # pull of the perspective across the lines to none
 SLANT = 0.3  # usual slant of the columns, pitches per pitch
 
 
@@ -107,13 +110,35 @@ def fit(peaks: NDArray[np.float32], size: tuple[int, int] | None = None) -> list
     if clean is None:
         return []
     windows: list[_Window] = []
-    for lattice, seen in _lattices(clean, find_rows(clean.points, clean.weights)):
-        windows.extend(_windows(clean, lattice, seen))
+    used: list[set[int]] = []
+    for lattice, rows in _lattices(clean, find_rows(clean.points, clean.weights)):
+        if not any(set(rows) <= other for other in used):
+            laid = list(_windows(clean, lattice, len(rows)))
+            used.extend([set(rows)] if laid else [])
+            windows.extend(laid)
     windows.sort(key=lambda window: -window.worth)
+    return _fits(clean, windows[: HYPOTHESES + 1])
+
+
+def _fits(peaks: _Peaks, windows: list[_Window]) -> list[Fit]:
+    """The windows fitted; those on one lattice start from the first one's fit."""
     fits: list[Fit] = []
-    for window in windows[: HYPOTHESES + 1]:
-        made = _fitted(clean, window)
-        if made is not None and not any(_same(made, other) for other in fits):
+    known: dict[tuple[int, int, int], tuple[int, _Lattice]] = {}
+    for window in windows:
+        place = (id(window.lattice), window.columns, window.top)
+        start, first = known.get(place, (None, None))
+        if first is None or start is None:
+            lattice = _fitted(peaks, window)
+        else:
+            moved = _moved(first, window.start - start, 0)
+            lattice = _refitted(peaks, moved, window.columns, LINES[window.columns], bool(first.bow.any()))
+        made = (
+            _measured(peaks, lattice, window.columns, LINES[window.columns]) if lattice is not None else None
+        )
+        if lattice is None or made is None:
+            continue
+        known.setdefault(place, (window.start, lattice))
+        if not any(_same(made, other) for other in fits):
             fits.append(made)
     return sorted(fits, key=lambda made: -made.score)[:HYPOTHESES]
 
@@ -134,7 +159,7 @@ def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> _Peaks
 
 
 def _lattices(peaks: _Peaks, rows: list[Row]) -> Iterator[tuple[_Lattice, tuple[int, ...]]]:
-    """Lattices of rows that go together, most peaks first, each with the rows of it that were seen."""
+    """Lattices of rows that go together, most peaks first, each with the numbers of its rows."""
     found = [(worth, group, shifts) for group in _groups(rows) for worth, shifts in (_joined(group),)]
     found.sort(key=lambda each: -each[0])
     for worth, group, shifts in found[:TRIED]:
@@ -149,7 +174,7 @@ def _lattices(peaks: _Peaks, rows: list[Row]) -> Iterator[tuple[_Lattice, tuple[
         members = np.concatenate([row.members for row in group])
         lattice = _solved(cells, peaks.points[members], peaks.weights[members], bowed=False)
         if lattice is not None:
-            yield lattice, tuple(range(len(group)))
+            yield lattice, tuple(rows.index(row) for row in group)
 
 
 def _groups(rows: list[Row]) -> Iterator[tuple[Row, ...]]:
@@ -188,7 +213,7 @@ def _middle(upper: Row, lower: Row) -> float:
 def _joined(group: tuple[Row, ...]) -> tuple[float, tuple[int, ...]]:
     """What every row's columns must be lowered by to start together, and the worth of that."""
     steps: list[list[tuple[int, float]]] = []
-    for upper, lower in zip(group, group[1:], strict=False):
+    for upper, lower in pairwise(group):
         x, slope = _middle(upper, lower), upper.slope(_middle(upper, lower))
         drop = lower.height(x) - upper.height(x)
         shift = lower.column(x - slope * drop / (1 + slope * slope)) - upper.column(x)
@@ -216,7 +241,7 @@ def _spans(group: tuple[Row, ...], shifts: tuple[int, ...]) -> list[float]:
     return [float(_worths(seen, columns).max()) for columns in wide]
 
 
-def _worths(seen: Whole, columns: int) -> Floats:
+def _worths(seen: NDArray[np.generic], columns: int) -> Floats:
     """For blocks that start `columns` + BEYOND before the first column seen, and on: cells found less the
     empty ones by half and less those found just outside."""
     margin = columns + BEYOND
@@ -251,7 +276,8 @@ def _solved(
     down = np.stack((none, none, none, t, r, one, -y * t, -y * r), axis=1)
     normal = np.array((0.0, 1.0))
     if bowed:
-        slope = float(np.polyfit(points[:, 0], points[:, 1], 1)[0])
+        from_middle = x - x.mean()
+        slope = float(from_middle @ y) / max(float(from_middle @ from_middle), 1e-9)
         normal = np.array((-slope, 1.0)) / np.hypot(slope, 1)
         square = t * t - 1 / 3
         across = np.column_stack((across, normal[0] * square))
@@ -259,6 +285,7 @@ def _solved(
     table, values, trust = np.concatenate((across, down)), np.concatenate((x, y)), np.tile(weights, 2)
     trusted = table * trust[:, None]
     stiff = np.full(table.shape[1], 1e-7)
+    stiff[7] = CONVERGING
     try:
         found = np.linalg.solve(trusted.T @ table + np.diag(stiff), trusted.T @ values)
     except np.linalg.LinAlgError:
@@ -274,14 +301,14 @@ def _solved(
 # Windows of a format
 
 
-def _windows(peaks: _Peaks, lattice: _Lattice, lines: tuple[int, ...]) -> Iterator[_Window]:
+def _windows(peaks: _Peaks, lattice: _Lattice, rows: int) -> Iterator[_Window]:
     """The blocks that may lie on a lattice of two or three seen rows."""
-    step = _step(lattice.matrix, lattice.middle, (len(lines) - 1) / 2)
-    if len(lines) == 3:
+    step = _step(lattice.matrix, lattice.middle, (rows - 1) / 2)
+    if rows == 3:
         yield from _starts(peaks, lattice, step, (0, 1, 2), {30: (0,)})
     elif SPACING[0] < step < SPACING[1]:
         yield from _starts(peaks, lattice, step, (0, 1), {44: (0,), 36: (0,), 30: (-1, 0)})
-    if len(lines) == 2 and SPACING[0] < step / 2 < SPACING[1]:
+    if rows == 2 and SPACING[0] < step / 2 < SPACING[1]:
         halved = _Lattice(lattice.matrix @ np.diag((1, 0.5, 1)), lattice.bow, lattice.middle, lattice.half)
         yield from _starts(peaks, halved, step / 2, (0, 2), {30: (0,)})
 
@@ -289,47 +316,64 @@ def _windows(peaks: _Peaks, lattice: _Lattice, lines: tuple[int, ...]) -> Iterat
 def _starts(
     peaks: _Peaks, lattice: _Lattice, step: float, lines: tuple[int, ...], tops: dict[int, tuple[int, ...]]
 ) -> Iterator[_Window]:
+    low, mass = _masses(peaks, lattice, step, lines)
+    for columns, starts in tops.items():
+        margin = columns + BEYOND
+        wide = np.pad(mass, ((0, 0), (margin, margin)))
+        worths = _worths(mass, columns)
+        loose = 2 if columns == max(LINES) or len(lines) == 3 else 1 if LINES[columns] == 2 else 0
+        good = np.argsort(-worths, kind="stable")[:HYPOTHESES]
+        for place in good[worths[good] > worths[good[0]] - DOUBT]:
+            begin = int(place) + BEYOND
+            if not _complete(wide, begin, columns, RUNS_ON[loose]):
+                continue
+            ends = [begin - 1, begin + columns]
+            if loose == 1:  # a character just beyond may be the last one before the picture's edge
+                ends[0] -= int(wide[:, ends[0]].sum() > 0.8)
+                ends[1] += int(wide[:, ends[1]].sum() > 0.8)
+            worth = float(worths[place]) / (columns * LINES[columns])
+            for top in starts:
+                if _shown(
+                    peaks, lattice, (top, top + LINES[columns] - 1), [low + end - margin for end in ends]
+                ):
+                    yield _Window(lattice, columns, low + begin - margin, top, worth)
+
+
+def _masses(peaks: _Peaks, lattice: _Lattice, step: float, lines: tuple[int, ...]) -> tuple[int, Floats]:
+    """The first column with a peak, and how sure the peak of every cell from there is: 0 (none) to 1."""
     cells = lattice.cells(peaks.points)
     whole = np.rint(cells)
-    on = np.hypot(cells[:, 0] - whole[:, 0], (cells[:, 1] - whole[:, 1]) * step) < NEAR
-    on &= np.isin(whole[:, 1], lines) & (np.abs(whole[:, 0] - lattice.middle) < 150)
+    away = np.hypot(cells[:, 0] - whole[:, 0], (cells[:, 1] - whole[:, 1]) * step)
+    on = (away < NEAR) & np.isin(whole[:, 1], lines) & (np.abs(whole[:, 0] - lattice.middle) < 150)
     if not on.any():
-        return
-    columns = whole[on, 0].astype(np.int64)
+        return 0, np.zeros((len(lines), 1))
+    columns, weights = whole[on, 0].astype(np.int64), peaks.weights[on]
     low = int(columns.min())
-    seen = np.zeros((len(lines), int(columns.max()) - low + 1), np.int64)
-    seen[np.searchsorted(lines, whole[on, 1]), columns - low] = 1
-    for wide, starts in tops.items():
-        worths = _worths(seen, wide)
-        good = np.argsort(-worths, kind="stable")[:HYPOTHESES]
-        for place in good[worths[good] > worths[good[0]] - 4]:
-            start = int(place) - wide
-            if _complete(seen, start, wide) and _ends_shown(peaks, lattice, lines, start + low, wide):
-                rows = wide * len(lines)
-                for top in starts:
-                    yield _Window(lattice, wide, start + low, top, float(worths[place]) / rows)
+    mass = np.zeros((len(lines), int(columns.max()) - low + 1))
+    sure = np.minimum(weights / np.median(weights), 1) * (1 - (away[on] / NEAR) ** 2)
+    np.maximum.at(mass, (np.searchsorted(lines, whole[on, 1]), columns - low), sure)
+    return low, mass
 
 
-def _complete(seen: Whole, start: int, columns: int) -> bool:
-    """Whether the block at `start` has its cells, both its ends, and nothing that runs on beyond them."""
-    wide = np.pad(seen, ((0, 0), (columns + BEYOND, columns + BEYOND)))
-    begin = start + columns + BEYOND
-    block = wide[:, begin : begin + columns]
-    if block.mean() < LEAST or block.mean(axis=1).min() < LEAST_IN_ROW:
+def _complete(mass: Floats, begin: int, columns: int, most: float) -> bool:
+    """Whether the block at `begin` has its cells, both its ends, and no text that runs on beyond them."""
+    block = mass[:, begin : begin + columns] > 0
+    counts = block.sum(axis=1)
+    if counts.sum() < LEAST * block.size or counts.min() < LEAST_IN_ROW * columns:
         return False
     some = np.flatnonzero(block.any(axis=0))
     if some[0] + columns - 1 - some[-1] > EDGE:
         return False
-    before, after = wide[:, begin - BEYOND : begin], wide[:, begin + columns : begin + columns + BEYOND]
-    return bool(max(before.sum(), after.sum()) <= len(seen))
+    before, after = mass[:, begin - BEYOND : begin], mass[:, begin + columns : begin + columns + BEYOND]
+    return bool(max(before.sum(), after.sum()) < most)
 
 
-def _ends_shown(peaks: _Peaks, lattice: _Lattice, lines: tuple[int, ...], start: int, columns: int) -> bool:
-    """Whether the picture goes on for a column on both sides, so that nothing can be cut off.
+def _shown(peaks: _Peaks, lattice: _Lattice, lines: tuple[int, ...], columns: list[int]) -> bool:
+    """Whether the picture shows the cells of these columns, beyond the ends of the block.
 
-    Doc 9303-4 section 4.2 and 9303-5: the page goes on for more than that beyond the ends of a line.
+    Then nothing can be cut off: the page goes on for more than a column beyond the ends of a line.
     """
-    ends = np.array([(column, line) for column in (start - 1, start + columns) for line in lines], np.float64)
+    ends = np.array([(column, line) for column in columns for line in lines], np.float64)
     return peaks.shows(lattice.points(ends))
 
 
@@ -344,17 +388,21 @@ def _step(matrix: Floats, column: float, line: float) -> float:
 # The final fit
 
 
-def _fitted(peaks: _Peaks, window: _Window) -> Fit | None:
-    """The grid of a window, refitted to all peaks near its cells."""
+def _fitted(peaks: _Peaks, window: _Window) -> _Lattice | None:
+    """The lattice of a window, counted from its first cell and refitted to all peaks near its cells."""
     columns, rows = window.columns, LINES[window.columns]
-    move = np.array(((1.0, 0, window.start), (0, 1, window.top), (0, 0, 1)))
-    old = window.lattice
-    lattice: _Lattice | None = _Lattice(old.matrix @ move, old.bow, old.middle - window.start, old.half)
-    for bowed in (False, True, True):
+    lattice: _Lattice | None = _moved(window.lattice, window.start, window.top)
+    for bowed in (False, True):
         lattice = _refitted(peaks, lattice, columns, rows, bowed) if lattice is not None else None
-    if lattice is not None and not _is_bowed(peaks, lattice, columns, rows):
-        lattice = _refitted(peaks, lattice, columns, rows, bowed=False)
-    return _measured(peaks, lattice, columns, rows) if lattice is not None else None
+    if lattice is None:
+        return None
+    return _refitted(peaks, lattice, columns, rows, _is_bowed(peaks, lattice, columns, rows))
+
+
+def _moved(lattice: _Lattice, start: int, top: int) -> _Lattice:
+    """The lattice counted from another cell."""
+    move = np.array(((1.0, 0, start), (0, 1, top), (0, 0, 1)))
+    return _Lattice(lattice.matrix @ move, lattice.bow, lattice.middle - start, lattice.half)
 
 
 def _refitted(peaks: _Peaks, lattice: _Lattice, columns: int, rows: int, bowed: bool) -> _Lattice | None:
