@@ -79,7 +79,8 @@ def _homography(rng: np.random.Generator, faults: Faults, columns: int) -> Float
 
 def _placed(matrix: Floats, points: Floats) -> Floats:
     three = points @ matrix[:, :2].T + matrix[:, 2]
-    return np.asarray(three[..., :2] / three[..., 2:], np.float64)
+    placed: Floats = three[..., :2] / three[..., 2:]
+    return placed
 
 
 def _seen(rng: np.random.Generator, faults: Faults, centres: Floats, pitch: float) -> Floats:

@@ -21,14 +21,15 @@ HYPOTHESES = 3
 TRIED = 4  # lattices fitted per call
 BEYOND = 3  # columns looked at on either side of the block
 FAR = 8  # columns in which a longer line would show
-DOUBT = 6.5  # a start is tried if it is worth this little less than the best
+DOUBT = 4.5  # a start is tried if it is worth this little less than the best
 SURE = 0.28  # and counts for nothing beyond this
 NEAR = 0.35  # a peak belongs to a cell within this, in pitches
 RUNS_ON = (0.3, 1.15, 2.5)  # so many characters just beyond an end: no fit (a longer line)
 EDGE = 2  # wholly empty columns at the ends
 LEAST = 0.6  # share of the cells of the rows seen
 LEAST_IN_ROW = 0.35
-MOST_OUTSIDE = 0.7
+LEAST_SCORE = 0.28
+FLAT = 0.75  # least ratio of distances from the camera
 STEEP = 0.5  # most slant of the columns, pitches per pitch
 SLANT = 0.3  # usual slant of the columns, pitches per pitch
 
@@ -361,7 +362,7 @@ def _is_bowed(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> bool:
 
 
 def _measured(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> Fit | None:
-    """The fit with its evidence, in picture pixels; None if a cell would lie at infinity."""
+    """The fit with its evidence, in picture pixels; None if it convinces nobody."""
     whole, away = _near(peaks, lattice, rows)
     step = lattice.step((rows - 1) / 2)
     seen = np.zeros((rows, columns + 2 * BEYOND))
@@ -371,17 +372,23 @@ def _measured(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> Fit |
     found = float(seen[:, BEYOND:-BEYOND].mean())
     outside = max(float(seen[:, :BEYOND].mean()), float(seen[:, -BEYOND:].mean()))
     residual = float(np.sqrt(np.mean(away[use] ** 2))) if use.any() else 1.0
-    matrix = np.array(((1, 0, peaks.origin[0]), (0, 1, peaks.origin[1]), (0, 0, 1))) @ lattice.matrix
-    corners = np.array(((0, 0), (columns, 0), (0, rows), (columns, rows))) @ matrix[2, :2] + matrix[2, 2]
-    if (
-        outside > MOST_OUTSIDE
-        or not (corners > 0.2 * corners.max()).all()
-        or not SPACING[0] < step < SPACING[1]
-    ):
-        return None
-    offsets = np.broadcast_to(lattice.bowed(np.arange(float(columns))), (rows, columns, 2)).copy()
     score = float(np.clip(found - 0.5 * outside - 2 * residual, 0, 1))
+    if score < LEAST_SCORE or not _is_plausible(lattice, columns, rows):
+        return None
+    matrix = np.array(((1, 0, peaks.origin[0]), (0, 1, peaks.origin[1]), (0, 0, 1))) @ lattice.matrix
+    offsets = np.broadcast_to(lattice.bowed(np.arange(float(columns))), (rows, columns, 2)).copy()
     return Fit(Grid(matrix, columns, rows, step), score, found, outside, residual, offsets)
+
+
+def _is_plausible(lattice: Lattice, columns: int, rows: int) -> bool:
+    """Whether this can be a page seen by a camera: spacing, perspective and slant as usual."""
+    corners = np.array(((0, 0), (columns, 0), (0, rows), (columns, rows)), np.float64)
+    depth = corners @ lattice.matrix[2, :2] + lattice.matrix[2, 2]
+    here, right, below = lattice.points(corners[:3])
+    along, down = (right - here) / columns, (below - here) / rows
+    slant = abs(float(along @ down)) / float(along @ along)
+    spacing = SPACING[0] < lattice.step((rows - 1) / 2) < SPACING[1]
+    return bool(spacing and depth.min() > FLAT * depth.max() and slant < 1.5 * STEEP)
 
 
 def _same(first: Fit, second: Fit) -> bool:

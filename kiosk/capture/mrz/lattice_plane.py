@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.capture.mrz.reading import Grid
+
 Floats = NDArray[np.float64]
 
 SCALE = 100.0  # pixels per unit in the equations
 PULL = (2.0, 0.2)  # of the perspective across the lines, and of the bow, to none: noise over what is usual
+ANCHOR = 0.03  # weight of where a cell was, beside the mean weight of where it is seen
+FEWEST = 8  # cells seen, for a grid to be refined
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +91,48 @@ def solved(
         return None
     bow = normal * found[8] * SCALE if bowed else np.zeros(2)
     return Lattice(matrix, bow, middle, half)
+
+
+def refine(grid: Grid, offsets_observed: NDArray[np.floating], weights: NDArray[np.floating]) -> Grid:
+    """The grid moved to where its characters were seen.
+
+    `offsets_observed` (rows x columns x 2, pixels) is what is seen less `grid.points`; `weights` (rows x
+    columns) is 0 for a cell that was not seen. Cells far from the others' homography lose their say. Too
+    few cells seen give the same grid.
+    """
+    cells = np.stack(np.meshgrid(np.arange(grid.columns), np.arange(grid.rows)), axis=-1)
+    cells = cells.reshape(-1, 2).astype(np.float64)
+    before = grid.points(cells)
+    origin = before.mean(axis=0)
+    offsets = np.asarray(offsets_observed, np.float64).reshape(-1, 2)
+    given = np.asarray(weights, np.float64).reshape(-1)
+    good = np.isfinite(offsets).all(axis=1) & (given > 0) & np.isfinite(given)
+    if np.count_nonzero(good) < FEWEST:
+        return grid
+    seen, trust = (before + offsets)[good] - origin, given[good]
+    anchor = np.full(len(cells), ANCHOR * float(trust.mean()))
+    lattice: Lattice | None = None
+    for _ in range(4):
+        share = (
+            np.ones(len(seen))
+            if lattice is None
+            else _shares(lattice.points(cells[good]) - seen, grid.pitch())
+        )
+        lattice = solved(
+            np.concatenate((cells[good], cells)),
+            np.concatenate((seen, before - origin)),
+            np.concatenate((trust * share, anchor)),
+            bowed=False,
+            ends=(0.0, grid.columns - 1.0),
+        )
+        if lattice is None:
+            return grid
+    moved = np.array(((1, 0, origin[0]), (0, 1, origin[1]), (0, 0, 1))) @ lattice.matrix
+    return Grid(moved, grid.columns, grid.rows, lattice.step((grid.rows - 1) / 2))
+
+
+def _shares(away: Floats, pitch: float) -> Floats:
+    """Tukey's weights of residuals (n x 2, pixels): 4.7 robust deviations away there is nothing left."""
+    far = np.hypot(away[:, 0], away[:, 1])
+    reach = max(4.7 * 1.2 * float(np.median(far)), 0.1 * pitch)
+    return np.asarray(np.clip(1 - (far / reach) ** 2, 0, None) ** 2, np.float64)
