@@ -74,7 +74,8 @@ def _homography(rng: np.random.Generator, faults: Faults, columns: int) -> Float
     slant = rng.uniform(-0.08, 0.08) * min(1.0, faults.turn / 6)
     turned = np.array(((np.cos(turn), -np.sin(turn), 0), (np.sin(turn), np.cos(turn), 0), (0, 0, 1)))
     sheared = np.array(((1, slant, 0), (0, 1, 0), (along, across, 1)))
-    return np.diag((pitch, pitch, 1)) @ turned @ sheared
+    matrix: Floats = np.diag((pitch, pitch, 1.0)) @ turned @ sheared
+    return matrix
 
 
 def _placed(matrix: Floats, points: Floats) -> Floats:

@@ -93,11 +93,14 @@ def fit(peaks: NDArray[np.float32], size: tuple[int, int] | None = None) -> list
         return []
     windows: list[_Window] = []
     used: list[set[int]] = []
-    for lattice, rows in _lattices(clean, find_rows(clean.points, clean.weights)):
-        if not any(set(rows) <= other for other in used):
-            laid = list(_windows(clean, lattice, len(rows)))
-            used.extend([set(rows)] if laid else [])
-            windows.extend(laid)
+    for group, shifts in _joined_groups(find_rows(clean.points, clean.weights)):
+        numbers = {id(row) for row in group}
+        if any(numbers <= other for other in used):
+            continue  # two rows of three that fit
+        lattice = _lattice(clean, group, shifts)
+        laid = list(_windows(clean, lattice, len(group))) if lattice is not None else []
+        used.extend([numbers] if laid else [])
+        windows.extend(laid)
     windows.sort(key=lambda window: -window.worth)
     return _fits(clean, windows[: HYPOTHESES + 1])
 
@@ -140,23 +143,20 @@ def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> _Peaks
 # Rows to lattices
 
 
-def _lattices(peaks: _Peaks, rows: list[Row]) -> Iterator[tuple[Lattice, tuple[int, ...]]]:
-    """Lattices of rows that go together, most peaks first, each with the numbers of its rows."""
+def _joined_groups(rows: list[Row]) -> list[tuple[tuple[Row, ...], tuple[int, ...]]]:
+    """Rows that go together and their shifts, most peaks first."""
     found = [(worth, group, shifts) for group in _groups(rows) for worth, shifts in (_joined(group),)]
     found.sort(key=lambda each: -each[0])
-    for worth, group, shifts in found[:TRIED]:
-        if worth <= 0:
-            continue
-        cells = np.concatenate(
-            [
-                np.stack((row.columns - shift, np.full(len(row.columns), line)), axis=1)
-                for line, (row, shift) in enumerate(zip(group, shifts, strict=True))
-            ]
-        ).astype(np.float64)
-        members = np.concatenate([row.members for row in group])
-        lattice = solved(cells, peaks.points[members], peaks.weights[members], bowed=False)
-        if lattice is not None:
-            yield lattice, tuple(rows.index(row) for row in group)
+    return [(group, shifts) for worth, group, shifts in found[:TRIED] if worth > 0]
+
+
+def _lattice(peaks: _Peaks, group: tuple[Row, ...], shifts: tuple[int, ...]) -> Lattice | None:
+    """The lattice through the members of a group of rows."""
+    lines = [np.full(len(row.columns), line) for line, row in enumerate(group)]
+    columns = [row.columns - shift for row, shift in zip(group, shifts, strict=True)]
+    cells = np.stack((np.concatenate(columns), np.concatenate(lines)), axis=1).astype(np.float64)
+    members = np.concatenate([row.members for row in group])
+    return solved(cells, peaks.points[members], peaks.weights[members], bowed=False)
 
 
 def _groups(rows: list[Row]) -> Iterator[tuple[Row, ...]]:

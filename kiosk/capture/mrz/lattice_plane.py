@@ -32,7 +32,7 @@ class Lattice:
         return mapped(self.matrix, cells)
 
     def cells(self, points: Floats) -> Floats:
-        back = np.linalg.inv(self.matrix)
+        back: Floats = np.asarray(np.linalg.inv(self.matrix), np.float64)
         if not self.bow.any():
             return mapped(back, points)
         return mapped(back, points - self.bowed(mapped(back, points)[:, 0]))
@@ -45,7 +45,7 @@ class Lattice:
     def step(self, line: float) -> float:
         """Line spacing in pitches at the middle column of a line, across the lines."""
         middle = self.middle
-        places = np.array(((middle, line), (middle + 1, line), (middle, line + 1)))
+        places: Floats = np.array(((middle, line), (middle + 1, line), (middle, line + 1)))
         here, right, below = mapped(self.matrix, places)
         along, down = right - here, below - here
         squared = float(along @ along)
@@ -100,8 +100,8 @@ def refine(grid: Grid, offsets_observed: NDArray[np.floating], weights: NDArray[
     columns) is 0 for a cell that was not seen. Cells far from the others' homography lose their say. Too
     few cells seen give the same grid.
     """
-    cells = np.stack(np.meshgrid(np.arange(grid.columns), np.arange(grid.rows)), axis=-1)
-    cells = cells.reshape(-1, 2).astype(np.float64)
+    places = np.stack(np.meshgrid(np.arange(grid.columns), np.arange(grid.rows)), axis=-1)
+    cells: Floats = places.reshape(-1, 2).astype(np.float64)
     before = grid.points(cells)
     origin = before.mean(axis=0)
     offsets = np.asarray(offsets_observed, np.float64).reshape(-1, 2)
@@ -111,13 +111,8 @@ def refine(grid: Grid, offsets_observed: NDArray[np.floating], weights: NDArray[
         return grid
     seen, trust = (before + offsets)[good] - origin, given[good]
     anchor = np.full(len(cells), ANCHOR * float(trust.mean()))
-    lattice: Lattice | None = None
+    lattice, share = None, np.ones(len(seen))
     for _ in range(4):
-        share = (
-            np.ones(len(seen))
-            if lattice is None
-            else _shares(lattice.points(cells[good]) - seen, grid.pitch())
-        )
         lattice = solved(
             np.concatenate((cells[good], cells)),
             np.concatenate((seen, before - origin)),
@@ -127,6 +122,11 @@ def refine(grid: Grid, offsets_observed: NDArray[np.floating], weights: NDArray[
         )
         if lattice is None:
             return grid
+        share = _shares(lattice.points(cells[good]) - seen, grid.pitch())
+    return _refined(grid, lattice, origin) if lattice is not None else grid
+
+
+def _refined(grid: Grid, lattice: Lattice, origin: Floats) -> Grid:
     moved = np.array(((1, 0, origin[0]), (0, 1, origin[1]), (0, 0, 1))) @ lattice.matrix
     return Grid(moved, grid.columns, grid.rows, lattice.step((grid.rows - 1) / 2))
 
