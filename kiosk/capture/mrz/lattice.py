@@ -12,22 +12,21 @@ from numpy.typing import NDArray
 
 from kiosk.capture.mrz.lattice_plane import Lattice, solved
 from kiosk.capture.mrz.lattice_rows import Floats, Row, find_rows
+from kiosk.capture.mrz.lattice_windows import (
+    BEYOND,
+    HYPOTHESES,
+    LINES,
+    NEAR,
+    SPACING,
+    Peaks,
+    Window,
+    windows_on,
+    worths,
+)
 from kiosk.capture.mrz.reading import Grid
 
-LINES = {30: 3, 36: 2, 44: 2}  # Doc 9303-3 section 4.3
-SPACING = (1.1, 2.8)  # between lines, in pitches
 MOST = 400  # peaks looked at
-HYPOTHESES = 3
 TRIED = 4  # lattices fitted per call
-BEYOND = 3  # columns looked at on either side of the block
-FAR = 8  # columns in which a longer line would show
-DOUBT = 4.5  # a start is tried if it is worth this little less than the best
-SURE = 0.28  # and counts for nothing beyond this
-NEAR = 0.35  # a peak belongs to a cell within this, in pitches
-RUNS_ON = (0.3, 1.15, 2.5)  # so many characters just beyond an end: no fit (a longer line)
-EDGE = 2  # wholly empty columns at the ends
-LEAST = 0.6  # share of the cells of the rows seen
-LEAST_IN_ROW = 0.35
 LEAST_SCORE = 0.28
 FLAT = 0.75  # least ratio of distances from the camera
 STEEP = 0.5  # most slant of the columns, pitches per pitch
@@ -57,32 +56,6 @@ class Fit:
         return points.reshape(rows, columns, 2) + self.offsets
 
 
-@dataclass(frozen=True, eq=False)
-class _Peaks:
-    points: Floats  # n x 2, pixels from `origin`
-    weights: Floats
-    origin: Floats
-    size: tuple[float, float] | None  # of the picture
-
-    def shows(self, points: Floats) -> bool:
-        """Whether all these points (pixels from `origin`) are in the picture."""
-        if self.size is None:
-            return True
-        at = points + self.origin
-        return bool(((at >= 0) & (at < np.array(self.size))).all())
-
-
-@dataclass(frozen=True, eq=False)
-class _Window:
-    """A block laid on a lattice: from column `start` and row `top`."""
-
-    lattice: Lattice
-    columns: int
-    start: int
-    top: int
-    worth: float
-
-
 def fit(peaks: NDArray[np.float32], size: tuple[int, int] | None = None) -> list[Fit]:
     """At most three grids, best first, for peaks n x 3 (x, y in picture pixels, score 0 to 1).
 
@@ -91,21 +64,21 @@ def fit(peaks: NDArray[np.float32], size: tuple[int, int] | None = None) -> list
     clean = _cleaned(peaks, size)
     if clean is None:
         return []
-    windows: list[_Window] = []
+    windows: list[Window] = []
     used: list[set[int]] = []
     for group, shifts in _joined_groups(find_rows(clean.points, clean.weights)):
         numbers = {id(row) for row in group}
         if any(numbers <= other for other in used):
             continue  # two rows of three that fit
         lattice = _lattice(clean, group, shifts)
-        laid = list(_windows(clean, lattice, len(group))) if lattice is not None else []
+        laid = list(windows_on(clean, lattice, len(group))) if lattice is not None else []
         used.extend([numbers] if laid else [])
         windows.extend(laid)
     windows.sort(key=lambda window: -window.worth)
     return _fits(clean, windows[: HYPOTHESES + 1])
 
 
-def _fits(peaks: _Peaks, windows: list[_Window]) -> list[Fit]:
+def _fits(peaks: Peaks, windows: list[Window]) -> list[Fit]:
     """The windows fitted; those on one lattice start from the first one's fit."""
     fits: list[Fit] = []
     known: dict[tuple[int, int, int], tuple[int, Lattice]] = {}
@@ -128,7 +101,7 @@ def _fits(peaks: _Peaks, windows: list[_Window]) -> list[Fit]:
     return sorted(fits, key=lambda made: -made.score)[:HYPOTHESES]
 
 
-def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> _Peaks | None:
+def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> Peaks | None:
     table = np.asarray(peaks, np.float64).reshape(-1, 3)
     table = table[np.isfinite(table).all(axis=1) & (np.abs(table[:, :2]) < 1e5).all(axis=1)]
     if len(table) > MOST:
@@ -137,7 +110,7 @@ def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> _Peaks
         return None
     origin = np.median(table[:, :2], axis=0)
     table = table[(np.abs(table[:, :2] - origin) < 1500).all(axis=1)]
-    return _Peaks(table[:, :2] - origin, np.clip(table[:, 2], 0.1, 1.0), origin, size)
+    return Peaks(table[:, :2] - origin, np.clip(table[:, 2], 0.1, 1.0), origin, size)
 
 
 # Rows to lattices
@@ -150,7 +123,7 @@ def _joined_groups(rows: list[Row]) -> list[tuple[tuple[Row, ...], tuple[int, ..
     return [(group, shifts) for worth, group, shifts in found[:TRIED] if worth > 0]
 
 
-def _lattice(peaks: _Peaks, group: tuple[Row, ...], shifts: tuple[int, ...]) -> Lattice | None:
+def _lattice(peaks: Peaks, group: tuple[Row, ...], shifts: tuple[int, ...]) -> Lattice | None:
     """The lattice through the members of a group of rows."""
     lines = [np.full(len(row.columns), line) for line, row in enumerate(group)]
     columns = [row.columns - shift for row, shift in zip(group, shifts, strict=True)]
@@ -221,108 +194,13 @@ def _spans(group: tuple[Row, ...], shifts: tuple[int, ...]) -> list[float]:
     for line, (row, shift) in enumerate(zip(group, shifts, strict=True)):
         seen[line, row.columns - shift - low] = 1
     wide = [columns for columns, lines in LINES.items() if lines >= len(group)]
-    return [float(_worths(seen, columns).max()) for columns in wide]
-
-
-def _worths(seen: NDArray[np.generic], columns: int) -> Floats:
-    """For blocks that start `columns` + BEYOND before the first column seen, and on: cells found less the
-    empty ones by half and less those found just outside."""
-    margin = columns + BEYOND
-    sums = np.concatenate((np.zeros(margin + 1), np.cumsum(seen.sum(axis=0)), np.zeros(margin)))
-    sums[len(sums) - margin :] = sums[len(sums) - margin - 1]
-    starts = np.arange(BEYOND, len(sums) - columns - BEYOND)
-    inside = sums[starts + columns] - sums[starts]
-    around = sums[starts + columns + BEYOND] - sums[starts - BEYOND]
-    return np.asarray(2.5 * inside - 0.5 * len(seen) * columns - around, np.float64)
-
-
-# Windows of a format
-
-
-def _windows(peaks: _Peaks, lattice: Lattice, rows: int) -> Iterator[_Window]:
-    """The blocks that may lie on a lattice of two or three seen rows."""
-    step = lattice.step((rows - 1) / 2)
-    if rows == 3:
-        yield from _starts(peaks, lattice, step, (0, 1, 2), {30: (0,)})
-    elif SPACING[0] < step < SPACING[1]:
-        yield from _starts(peaks, lattice, step, (0, 1), {44: (0,), 36: (0,), 30: (-1, 0)})
-    if rows == 2 and SPACING[0] < step / 2 < SPACING[1]:
-        halved = Lattice(lattice.matrix @ np.diag((1, 0.5, 1)), lattice.bow, lattice.middle, lattice.half)
-        yield from _starts(peaks, halved, step / 2, (0, 2), {30: (0,)})
-
-
-def _starts(
-    peaks: _Peaks, lattice: Lattice, step: float, lines: tuple[int, ...], tops: dict[int, tuple[int, ...]]
-) -> Iterator[_Window]:
-    low, mass = _masses(peaks, lattice, step, lines)
-    laid = False
-    for columns, starts in tops.items():
-        if laid:
-            return
-        margin = columns + BEYOND
-        wide = np.pad(mass, ((0, 0), (margin, margin)))
-        worths = _worths(mass, columns)
-        loose = 2 if columns == max(LINES) or len(lines) == 3 else 1 if LINES[columns] == 2 else 0
-        good = np.argsort(-worths, kind="stable")[:HYPOTHESES]
-        for place in good[worths[good] > worths[good[0]] - DOUBT]:
-            begin = int(place) + BEYOND
-            if not _complete(wide, begin, columns, RUNS_ON[loose]):
-                continue
-            ends = [begin - 1, begin + columns]
-            if loose < 2:  # a character just beyond may be the last one before the picture's edge
-                ends[0] -= int(wide[:, ends[0]].sum() > 0.5)
-                ends[1] += int(wide[:, ends[1]].sum() > 0.5)
-            worth = float(worths[place]) / (columns * LINES[columns])
-            for top in starts:
-                if _shown(
-                    peaks, lattice, (top, top + LINES[columns] - 1), [low + end - margin for end in ends]
-                ):
-                    yield _Window(lattice, columns, low + begin - margin, top, worth)
-
-
-def _masses(peaks: _Peaks, lattice: Lattice, step: float, lines: tuple[int, ...]) -> tuple[int, Floats]:
-    """The first column with a peak, and how sure the peak of every cell from there is: 0 (none) to 1."""
-    cells = lattice.cells(peaks.points)
-    whole = np.rint(cells)
-    away = np.hypot(cells[:, 0] - whole[:, 0], (cells[:, 1] - whole[:, 1]) * step)
-    on = (away < NEAR) & np.isin(whole[:, 1], lines) & (np.abs(whole[:, 0] - lattice.middle) < 150)
-    if not on.any():
-        return 0, np.zeros((len(lines), 1))
-    columns, weights = whole[on, 0].astype(np.int64), peaks.weights[on]
-    low = int(columns.min())
-    mass = np.zeros((len(lines), int(columns.max()) - low + 1))
-    sure = np.minimum(weights / np.median(weights), 1) * np.clip(1 - (away[on] / SURE) ** 2, 0.01, 1)
-    np.maximum.at(mass, (np.searchsorted(lines, whole[on, 1]), columns - low), sure)
-    return low, mass
-
-
-def _complete(mass: Floats, begin: int, columns: int, most: float) -> bool:
-    """Whether the block at `begin` has its cells, both its ends, and no text that runs on beyond them."""
-    block = mass[:, begin : begin + columns] > 0
-    counts = block.sum(axis=1)
-    if counts.sum() < LEAST * block.size or counts.min() < LEAST_IN_ROW * columns:
-        return False
-    some = np.flatnonzero(block.any(axis=0))
-    if some[0] + columns - 1 - some[-1] > EDGE:
-        return False
-    before = mass[:, max(begin - FAR, 0) : begin].sum(axis=0)[::-1]
-    after = mass[:, begin + columns : begin + columns + FAR].sum(axis=0)
-    return all(side[:BEYOND].sum() < most and side.sum() < 1.5 * most for side in (before, after))
-
-
-def _shown(peaks: _Peaks, lattice: Lattice, lines: tuple[int, ...], columns: list[int]) -> bool:
-    """Whether the picture shows the cells of these columns, beyond the ends of the block.
-
-    Then nothing can be cut off: the page goes on for more than a column beyond the ends of a line.
-    """
-    ends = np.array([(column, line) for column in columns for line in lines], np.float64)
-    return peaks.shows(lattice.points(ends))
+    return [float(worths(seen, columns).max()) for columns in wide]
 
 
 # The final fit
 
 
-def _fitted(peaks: _Peaks, window: _Window) -> Lattice | None:
+def _fitted(peaks: Peaks, window: Window) -> Lattice | None:
     """The lattice of a window, counted from its first cell and refitted to all peaks near its cells."""
     columns, rows = window.columns, LINES[window.columns]
     lattice: Lattice | None = window.lattice.moved(window.start, window.top)
@@ -333,7 +211,7 @@ def _fitted(peaks: _Peaks, window: _Window) -> Lattice | None:
     return _refitted(peaks, lattice, columns, rows, _is_bowed(peaks, lattice, columns, rows))
 
 
-def _refitted(peaks: _Peaks, lattice: Lattice, columns: int, rows: int, bowed: bool) -> Lattice | None:
+def _refitted(peaks: Peaks, lattice: Lattice, columns: int, rows: int, bowed: bool) -> Lattice | None:
     whole, away = _near(peaks, lattice, rows)
     use = (away < NEAR) & (whole[:, 0] >= 0) & (whole[:, 0] < columns)
     if np.count_nonzero(use) < columns:
@@ -342,7 +220,7 @@ def _refitted(peaks: _Peaks, lattice: Lattice, columns: int, rows: int, bowed: b
     return solved(whole[use], peaks.points[use], trust, bowed, (0.0, columns - 1.0))
 
 
-def _near(peaks: _Peaks, lattice: Lattice, rows: int) -> tuple[Floats, Floats]:
+def _near(peaks: Peaks, lattice: Lattice, rows: int) -> tuple[Floats, Floats]:
     """The nearest cell of every peak and how far it is in pitches (far: not in one of the rows)."""
     cells = lattice.cells(peaks.points)
     whole = np.rint(cells)
@@ -351,7 +229,7 @@ def _near(peaks: _Peaks, lattice: Lattice, rows: int) -> tuple[Floats, Floats]:
     return whole, np.where((whole[:, 1] >= 0) & (whole[:, 1] < rows), away, 9.0)
 
 
-def _is_bowed(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> bool:
+def _is_bowed(peaks: Peaks, lattice: Lattice, columns: int, rows: int) -> bool:
     """Whether the bow is more than its own uncertainty (about 0.27 of the noise at 90 cells)."""
     _, away = _near(peaks, lattice, rows)
     noise = away[away < NEAR]
@@ -361,7 +239,7 @@ def _is_bowed(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> bool:
     return float(np.hypot(*lattice.bow)) > 2 * doubt * float(np.hypot(*(ends[1] - ends[0])))
 
 
-def _measured(peaks: _Peaks, lattice: Lattice, columns: int, rows: int) -> Fit | None:
+def _measured(peaks: Peaks, lattice: Lattice, columns: int, rows: int) -> Fit | None:
     """The fit with its evidence, in picture pixels; None if it convinces nobody."""
     whole, away = _near(peaks, lattice, rows)
     step = lattice.step((rows - 1) / 2)
