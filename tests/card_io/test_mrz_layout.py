@@ -137,7 +137,7 @@ def test_fields_without_a_digit(form: str, fields: tuple[str, ...]) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.text(TEXT, min_size=1, max_size=39), st.data())
 def test_a_digit_sees_every_substitution_that_weighs_differently(text: str, data: st.DataObject) -> None:
-    """Weights 7, 3 and 1 have no factor in common with 10: only equal values modulo 10 hide (0, A, K, U, <)."""
+    """7, 3 and 1 have no factor in common with 10: only equal values modulo 10 hide (0, A, K, U, <)."""
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.sampled_from(TEXT))
     changed = text[:place] + other + text[place + 1 :]
