@@ -24,7 +24,15 @@ from card_io.lds.mrz_layout import (
     field_spans,
     longest_overflow,
 )
-from card_io.lds.mrz_write import format_td1, format_td3
+from card_io.lds.mrz_write import (
+    compose,
+    format_fra,
+    format_mrva,
+    format_mrvb,
+    format_td1,
+    format_td2,
+    format_td3,
+)
 from card_io.lds.transliteration import name_field
 
 __all__ = [
@@ -33,7 +41,12 @@ __all__ = [
     "Mrz",
     "access_information",
     "check_digit",
+    "compose",
+    "format_fra",
+    "format_mrva",
+    "format_mrvb",
     "format_td1",
+    "format_td2",
     "format_td3",
     "name_field",
     "overflow_of",
