@@ -127,10 +127,14 @@ def parse(lines: Sequence[str] | str) -> Mrz:
     is that of no machine readable zone.
     """
     zone = _split(lines)
-    mrz = _parse_as(_format_of(zone), zone)
-    if mrz.format == "TD2" and zone[0].startswith("IDFRA") and not mrz.valid:
-        return _parse_as("FRA", zone)
-    return mrz
+    form = _format_of(zone)
+    if form == "TD2" and zone[0].startswith("IDFRA"):  # the digits tell the old French card from a TD2
+        return max((_parse_as("FRA", zone), _parse_as(form, zone)), key=_agreement)
+    return _parse_as(form, zone)
+
+
+def _agreement(mrz: Mrz) -> float:
+    return sum(mrz.checks.values()) / len(mrz.checks)
 
 
 def _split(lines: Sequence[str] | str) -> tuple[str, ...]:

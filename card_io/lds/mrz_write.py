@@ -103,7 +103,7 @@ def format_fra(**fields: Unpack[FrenchFields]) -> tuple[str, ...]:
 
 
 def compose(form: str, fields: Mapping[str, object]) -> tuple[str, ...]:
-    """The lines of a zone of format `form` (see `mrz_layout.FORMATS`) with every check digit.
+    """The lines of a zone of format `form` (see `mrz_layout.FORMS`) with every check digit.
 
     `fields` are those of the writer of that format. Raises MalformedCardData, naming the field, when one is
     missing, unknown, impossible or does not fit.

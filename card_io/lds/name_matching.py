@@ -15,9 +15,8 @@ from card_io.lds.mrz_layout import field_spans
 from card_io.lds.russian_passport import is_russian_internal, russian_letters
 from card_io.lds.transliteration import letter_spellings, split_name
 
-TITLES: Final = frozenset(
-    ["DR", "DRS", "PROF", "ING", "DIPL", "MR", "MRS", "MS", "SIR", "DAME", "LORD", "LADY", "JR", "SR"]
-)
+_TITLES = "DR DRS PROF ING DIPL MR MRS MS SIR DAME LORD LADY JR SR"
+TITLES: Final = frozenset(_TITLES.split())
 
 _Word = tuple[tuple[str, ...], ...]  # of every letter its spellings
 

@@ -3,9 +3,9 @@
 import argparse
 
 from kiosk.cli.command import Command, Output
-from kiosk.cli.mrz_text import PARSE
+from kiosk.cli.mrz_text import COMPOSE, PARSE
 
-PARTS: tuple[Command, ...] = (PARSE,)
+PARTS: tuple[Command, ...] = (PARSE, COMPOSE)
 
 
 class MrzCommand:
