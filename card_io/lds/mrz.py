@@ -128,13 +128,11 @@ def parse(lines: Sequence[str] | str) -> Mrz:
     """
     zone = _split(lines)
     form = _format_of(zone)
-    if form == "TD2" and zone[0].startswith("IDFRA"):  # the digits tell the old French card from a TD2
-        return max((_parse_as("FRA", zone), _parse_as(form, zone)), key=_agreement)
-    return _parse_as(form, zone)
-
-
-def _agreement(mrz: Mrz) -> float:
-    return sum(mrz.checks.values()) / len(mrz.checks)
+    mrz = _parse_as(form, zone)
+    if form == "TD2" and zone[0].startswith("IDFRA"):  # there never was a TD2 identity card of France
+        old = _parse_as("FRA", zone)
+        return old if old.valid or not mrz.valid else mrz
+    return mrz
 
 
 def _split(lines: Sequence[str] | str) -> tuple[str, ...]:
