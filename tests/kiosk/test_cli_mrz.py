@@ -148,9 +148,7 @@ def test_every_part_has_its_own_name_and_help() -> None:
     assert all(part.help for part in PARTS)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["mrz"], ["mrz", "nothing"], ["mrz", "parse"], ["mrz", "parse", "-", "--today", "y"]]
-)
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", ["mrz", "mrz nothing", "mrz parse", "mrz parse - --today y"])
+def test_wrong_usage(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert host.main(arguments.split()) == 2
     assert "USAGE" in capsys.readouterr().err
