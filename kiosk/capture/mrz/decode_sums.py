@@ -18,6 +18,7 @@ from kiosk.capture.mrz.grammar import CLASS_OF, CLASSES
 from kiosk.capture.mrz.prior import (
     EMPTY_DIGIT,
     INDEX,
+    KINDS,
     RESIDUES,
     WRONG,
     Floats,
@@ -28,6 +29,7 @@ from kiosk.capture.mrz.prior import (
 Complex = NDArray[np.complex128]
 FILLED = INDEX["<"]
 RATES: Floats = np.array(WRONG)
+MEANT = 2  # the kind whose composite digit is made from the right digits
 TINY = 1e-300
 _TURN = np.exp(2j * np.pi * np.outer(np.arange(10), np.arange(10)) / 10)  # residue x frequency
 _BEFORE: Whole = (np.arange(10)[:, None] - np.arange(10)[None, :]) % 10  # [c, d] -> c - d
@@ -157,22 +159,25 @@ class Link:
     blank: float  # probability mass of the part all filler, where a filler digit is right then, else 0
 
     def outcomes(self, table: Floats) -> Floats:
-        """2 x 10 by composite residue, digit included: wrong digits, right digits; of masses 10 x 10."""
+        """Kinds of documents x 10, by composite residue with the digit; `table`: masses 10 x 10."""
         if self.seen is None:
-            return np.stack((np.zeros(10), table[0]))
+            return np.repeat(table[:1], len(KINDS), axis=0)
         digits, wrong = self.seen[:10], wrong_symbol() * self.seen
         shifted = _BEFORE[:, _times(self.weight)]  # c', d -> c
         aligned = table.T[shifted, np.arange(10)]
         right = aligned @ digits
         by_value = np.bincount(RESIDUES, weights=wrong, minlength=10)
-        missed = table.sum(axis=0)[shifted] @ by_value - aligned @ wrong[:10]
+        printed = table.sum(axis=0)[shifted] @ by_value - aligned @ wrong[:10]
+        meant = aligned @ (wrong.sum() - wrong[:10])
         if self.blank:
             right[0] += self.blank * self._turned_blank()
-            missed[0] -= self.blank * wrong[FILLED]
-        return np.maximum(np.stack((missed, right)), 0.0)
+            printed[0] -= self.blank * wrong[FILLED]
+            meant[0] -= self.blank * wrong[FILLED]
+        kinds = RATES[:, None] * np.stack((printed, printed, meant)) + (1 - RATES)[:, None] * right
+        return np.maximum(kinds, 0.0)
 
     def worth(self, outside: Floats) -> Floats:
-        """10 x 10: what a text with residues (o, c) is worth, given 2 (kind of document) x 10 outside it."""
+        """10 x 10: what a text with residues (o, c) is worth, given kinds of documents x 10 outside it."""
         if self.seen is None:
             return np.broadcast_to(outside.sum(axis=0), (10, 10))
         wrong = wrong_symbol() * self.seen
@@ -180,6 +185,7 @@ class Link:
         by_value = np.bincount(RESIDUES, weights=wrong, minlength=10)
         right = (1 - RATES)[:, None, None] * self.seen[:10] * shifted
         missed = RATES[:, None, None] * ((shifted @ by_value)[:, :, None] - shifted * wrong[:10])
+        missed[MEANT] = RATES[MEANT] * shifted[MEANT] * (wrong.sum() - wrong[:10])
         return np.asarray((right + missed).sum(axis=0).T, np.float64)
 
     def blank_worth(self, outside: Floats) -> float:
@@ -200,25 +206,20 @@ def _times(weight: int) -> Whole:
     return np.asarray(np.arange(10) * weight % 10, np.intp)
 
 
-def by_kind(outcomes: Floats) -> Floats:
-    """2 x 10: outcomes weighed for careful and careless documents."""
-    return np.asarray(RATES[:, None] * outcomes[0] + (1 - RATES)[:, None] * outcomes[1], np.float64)
-
-
 def composite_worth(seen: Floats | None) -> Floats:
-    """2 x 10: what the composite digit's cell (37) says of each residue; ones without the digit."""
+    """Kinds of documents x 10: what the composite digit's cell (37) says of each residue; ones without the digit."""
     if seen is None:
-        return np.ones((2, 10))
+        return np.ones((len(KINDS), 10))
     wrong = wrong_symbol() * seen
     missed = wrong.sum() - wrong[:10]
     return np.asarray((1 - RATES)[:, None] * seen[:10] + RATES[:, None] * missed, np.float64)
 
 
 def convolve(first: Floats, second: Floats) -> Floats:
-    """Sum over residues that add up: 2 x 10 each."""
+    """Sum over residues that add up: kinds of documents x 10 each."""
     return np.asarray(np.matmul(first[:, _BEFORE], second[..., None])[..., 0], np.float64)
 
 
 def correlate(others: Floats, digit: Floats) -> Floats:
-    """2 x 10: worth of a residue, given the others' (2 x 10) and the composite digit's worth."""
+    """Worth of a residue, given the others' and the composite digit's worth: kinds of documents x 10."""
     return np.asarray(np.matmul(digit[:, _AFTER], others[..., None])[..., 0], np.float64)

@@ -16,10 +16,12 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
 TEMPERATURE = 1.3  # networks are overconfident: their logits are divided by this
-FLOOR = 1e-3  # share of every cell that is spread over all symbols: nothing is impossible
+FLOOR = 3e-4  # share of every cell that is spread over all symbols: nothing is impossible
 CERTAIN = 0.999  # key_confidence from which a reading may be called certain
-CARELESS = 0.015  # share of documents whose check digits cannot be trusted
-WRONG = (1e-4, 0.4)  # probability that one printed digit is wrong: careful and careless documents
+# Kinds of documents: nothing wrong; digits wrong and the composite digit made from the wrong ones; from the
+# right ones. Share of documents, and probability that one digit of such a document is wrong in print.
+KINDS = (0.985, 0.005, 0.01)
+WRONG = (1e-5, 0.3, 0.25)
 ODD = 0.01  # share of wrong check digits that are no digit at all
 EMPTY_DIGIT = 0.5  # share of empty TD3 personal numbers whose check digit is a filler (Doc 9303-4)
 
@@ -95,17 +97,6 @@ def states() -> tuple[Whole, Floats]:
     known, old = (_ISO + " " + _ADDED).split(), _HISTORIC.split()
     weights = np.array([1.0] * len(known) + [_HISTORIC_WEIGHT] * len(old))
     return np.stack([indexes(code) for code in known + old]), weights / weights.sum()
-
-
-def misprints(digits: int) -> Floats:
-    """Probability of one given set of wrong digits among `digits`, by its size (0 to `digits`).
-
-    Two kinds of documents: careful ones, and a share CARELESS whose digits are often wrong. The choice of the
-    wrong symbol is not in it (`wrong_symbol`).
-    """
-    sizes = np.arange(digits + 1)
-    careful, careless = (rate**sizes * (1 - rate) ** (digits - sizes) for rate in WRONG)
-    return np.asarray((1 - CARELESS) * careful + CARELESS * careless, np.float64)
 
 
 @cache
