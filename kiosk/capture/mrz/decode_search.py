@@ -96,6 +96,8 @@ def _proposed(alone: Floats, counts: tuple[int, int, int]) -> Whole:
     likeliest = np.argsort(-odds, axis=None, kind="stable")[: max(counts)]
     place, symbol = np.divmod(likeliest, odds.shape[1])
     sets = _changes(counts)
+    costs = np.append(-np.log(odds[place, symbol] + TINY), 0.0)
+    sets = sets[costs[sets].sum(axis=1) < DEPTH]
     where = np.where(sets < 0, -1 - np.arange(3), place[sets])
     apart = (where[:, 0] != where[:, 1]) & (where[:, 1] != where[:, 2]) & (where[:, 0] != where[:, 2])
     sets = sets[apart]
@@ -194,8 +196,9 @@ def _worth(wrong: Whole, digits: int) -> Floats:
 
 
 def _best(values: Floats, count: int) -> Whole:
-    """Flat indexes of the largest values, in no order."""
+    """Flat indexes of the largest values, in no order, none DEPTH below the largest."""
     flat = values.ravel()
-    if len(flat) <= count:
-        return np.arange(len(flat), dtype=np.intp)
-    return np.asarray(np.argpartition(-flat, count)[:count], np.intp)
+    near = np.flatnonzero(flat > flat.max() - DEPTH)
+    if len(near) <= count:
+        return np.asarray(near, np.intp)
+    return np.asarray(near[np.argpartition(-flat[near], count)[:count]], np.intp)

@@ -7,8 +7,6 @@ import numpy as np
 from kiosk.capture.mrz.decode_search import Choices
 from kiosk.capture.mrz.decode_sums import TINY
 from kiosk.capture.mrz.prior import (
-    FILLER,
-    INDEX,
     SAME_STATE,
     UNKNOWN_STATE,
     Floats,
@@ -16,7 +14,9 @@ from kiosk.capture.mrz.prior import (
     states,
 )
 
-TAKEN = 8  # codes tried in each place
+TAKEN = 6  # codes tried in each place, and pairs kept
+# Symbols of codes that are not on the list: letters, fillers, rarely digits.
+FREE: Floats = np.array([0.001] * 10 + [0.89 / 26] * 26 + [0.1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,24 +50,22 @@ class States:
 
     def choices(self) -> Choices:
         """Likely pairs of codes: known ones, and the symbols as they look."""
-        tried = [_tried(self.seen[:3], self.seen[3:]), _tried(self.seen[3:], self.seen[:3])]
-        left, right = np.divmod(np.arange(len(tried[0]) * len(tried[1])), len(tried[1]))
-        texts = np.unique(np.concatenate((tried[0][left], tried[1][right]), axis=1), axis=0)
-        seen = np.zeros((len(texts), *self.seen.shape))
-        places = np.arange(6)
-        seen[np.arange(len(texts))[:, None], places, texts] = self.seen[places, texts]
-        score = np.log(np.maximum(self.mass(seen), TINY))
+        codes, shares = states()
+        looks = np.stack((self.seen[:3].argmax(axis=1), self.seen[3:].argmax(axis=1)))
+        sides = (_listed(self.seen[None, :3], codes)[0], _listed(self.seen[None, 3:], codes)[0])
+        tried = np.unique(np.concatenate([np.argsort(-side * shares, kind="stable")[:TAKEN] for side in sides]))
+        texts = np.unique(np.concatenate((codes[tried], looks)), axis=0)
+        places = np.arange(3)
+        known = (codes[None] == texts[:, None]).all(axis=2) @ shares
+        prior = (1 - UNKNOWN_STATE) * known + UNKNOWN_STATE * FREE[texts].prod(axis=1)
+        seen = [self.seen[offset + places, texts].prod(axis=1) for offset in (0, 3)]
+        joint = (1 - SAME_STATE) * np.outer(prior, prior) + SAME_STATE * np.diag(prior)
+        score = np.log(np.maximum(joint * np.outer(*seen), TINY)).ravel()
         order = np.argsort(-score, kind="stable")[:TAKEN]
+        left, right = np.divmod(order, len(texts))
+        symbols = np.concatenate((texts[left], texts[right]), axis=1)
         none = np.zeros(len(order), np.intp)
-        return Choices(self.cells, texts[order], score[order], none, np.zeros((len(order), 2), np.intp))
-
-
-def _tried(seen: Floats, other: Floats) -> Whole:
-    """Codes worth trying in one place: likely here or in the other place, and the symbols as they look."""
-    codes, shares = states()
-    best = [np.argsort(-_listed(side[None], codes)[0] * shares, kind="stable") for side in (seen, other)]
-    chosen = np.unique(np.concatenate((best[0][:TAKEN], best[1][:2])))
-    return np.concatenate((codes[chosen], seen.argmax(axis=1)[None]))
+        return Choices(self.cells, symbols, score[order], none, np.zeros((len(order), 2), np.intp))
 
 
 def _listed(seen: Floats, codes: Whole) -> Floats:
@@ -76,9 +74,6 @@ def _listed(seen: Floats, codes: Whole) -> Floats:
 
 
 def _free(seen: Floats, other: Floats | None = None) -> Floats:
-    """Evidence of any three letters or fillers, the same in both where two are given."""
-    chances = np.full(37, 0.01 / 10)
-    chances[10:36] = 0.89 / 26
-    chances[INDEX[FILLER]] = 0.1
+    """Evidence of any three symbols, the same in both places where two are given."""
     both = seen if other is None else seen * other
-    return np.asarray((both @ chances).prod(axis=1), np.float64)
+    return np.asarray((both @ FREE).prod(axis=1), np.float64)

@@ -161,6 +161,17 @@ class Zone:
         parts = [part.sums.part for part in self._key()]
         return np.concatenate([np.append(part.cells, part.digit) for part in parts])
 
+    def key_weights(self) -> tuple[Whole, Whole]:
+        """Weights of the key's cells: in each own digit (n x parts; the digit itself -1) and in the composite."""
+        parts = [part.sums.part for part in self._key()]
+        own = np.zeros((len(self.key_cells()), len(parts)), np.intp)
+        row = 0
+        for column, part in enumerate(parts):
+            own[row : row + len(part.cells) + 1, column] = np.append(part.own, -1)
+            row += len(part.cells) + 1
+        composite = np.concatenate([np.append(part.composite, part.digit_weight) for part in parts])
+        return own, composite
+
     def _key(self) -> list[Coupled]:
         return [part for part in self.coupled if part.sums.part.name in KEY]
 

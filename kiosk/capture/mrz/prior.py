@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
 TEMPERATURE = 1.3  # networks are overconfident: their logits are divided by this
-FLOOR = 3e-4  # share of every cell that is spread over all symbols: nothing is impossible
+FLOOR = 2e-5  # share of every cell that is spread over all symbols: nothing is impossible
 CERTAIN = 0.999  # key_confidence from which a reading may be called certain
 # Kinds of documents: nothing wrong; digits wrong and the composite digit made from the wrong ones; from the
 # right ones. Share of documents, and probability that one digit of such a document is wrong in print.
