@@ -14,11 +14,11 @@ import numpy as np
 
 from card_io.lds.mrz_layout import NUMBER_SHOWN, CheckRule, check_rules, field_spans, unchecked_fields
 from kiosk.capture.mrz.decode_accept import plausible
-from kiosk.capture.mrz.decode_certain import is_certain
+from kiosk.capture.mrz.decode_certain import is_backed
 from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, variants
 from kiosk.capture.mrz.decode_sums import sums
 from kiosk.capture.mrz.decode_zone import Zone
-from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, SYMBOLS, Floats, Whole, evidence
+from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, SYMBOLS, Floats, Network, Whole, evidence
 from kiosk.capture.mrz.reading import Candidate, Decoded, FieldReading, KeyCandidate, LogProbabilities
 
 CLEAR = 7.0  # natural logarithm: forms whose document code is this much less likely are not looked at
@@ -54,15 +54,15 @@ def decode(scores: LogProbabilities, today: dt.date | None = None) -> Decoded | 
     return decode_any(scores, today) if plausible(scores) else None
 
 
-def decode_any(scores: LogProbabilities, today: dt.date | None = None) -> Decoded:
+def decode_any(scores: LogProbabilities, today: dt.date | None = None, network: Network = NETWORK) -> Decoded:
     """As `decode`, but the likeliest zone whatever the cells hold."""
-    seen = evidence(scores)
+    seen = evidence(scores, network.temperature, network.floor)
     zones = _zones(seen, forms(scores.shape[:2]), None if today is None else today.year)
     masses = np.array([zone.log_mass for zone in zones])
     total = float(masses.max() + np.log(np.exp(masses - masses.max()).sum()))
     shares = np.exp(masses - total)
     near = [(zone, float(share)) for zone, share in zip(zones, shares, strict=True) if share > np.exp(-FAR)]
-    return _decoded(_reads(near, total), near)
+    return _decoded(_reads(near, total), near, network.certain)
 
 
 def combine(scores: Sequence[LogProbabilities]) -> LogProbabilities:
@@ -130,13 +130,15 @@ def _reads(near: list[tuple[Zone, float]], total: float) -> list[_Read]:
     return sorted(found.values(), key=lambda read: -read.probability)
 
 
-def _decoded(reads: list[_Read], near: list[tuple[Zone, float]]) -> Decoded:
+def _decoded(reads: list[_Read], near: list[tuple[Zone, float]], certain: float) -> Decoded:
     best = reads[0]
     zone, variant = best.zone, best.zone.variant
     lines, key_cells = _lines(best), zone.key_cells()
     alike = [(other, share) for other, share in near if np.array_equal(other.key_cells(), key_cells)]
     key = min(1.0, sum(share * other.key(best.symbols, printed=True) for other, share in alike))
-    characters = sum((share * other.characters(best.symbols) for other, share in near), np.zeros(len(zone.seen)))
+    characters = sum(
+        (share * other.characters(best.symbols) for other, share in near), np.zeros(len(zone.seen))
+    )
     rules = {rule.name: rule for rule in check_rules(variant.form, variant.overflow)}
     rows = np.minimum(characters, 1.0).reshape(variant.shape)
     return Decoded(
@@ -145,7 +147,7 @@ def _decoded(reads: list[_Read], near: list[tuple[Zone, float]]) -> Decoded:
         characters=tuple(tuple(float(value) for value in row) for row in rows),
         confidence=best.probability,
         key_confidence=key,
-        certain=is_certain(zone, best.symbols, key),
+        certain=key >= certain and is_backed(zone, best.symbols),
         fields=_fields(variant, lines, zone.texts(best.symbols), rules),
         unchecked=unchecked_fields(variant.form),
         alternatives=_alternatives(reads),

@@ -7,7 +7,7 @@ and G and 6, 1 and L, K and the filler do not differ at all modulo 10. A key tha
 import numpy as np
 
 from kiosk.capture.mrz.decode_zone import Zone
-from kiosk.capture.mrz.prior import CERTAIN, INDEX, RESIDUES, Floats, Whole
+from kiosk.capture.mrz.prior import INDEX, RESIDUES, Floats, Whole
 
 SUPPORT = 0.1  # probability every key character needs without the help of check digits
 CHANGED = 1  # key characters that check digits may have changed
@@ -15,10 +15,8 @@ TWIN = 0.01  # odds, without priors, of another text that the digits cannot tell
 RARE = "OI"  # letters that issuers avoid in numbers: one of them is a sign of a misread digit
 
 
-def is_certain(zone: Zone, symbols: Whole, key_confidence: float) -> bool:
-    """Whether number, birth and expiry are certain; `symbols` are all cells of the reading."""
-    if key_confidence < CERTAIN:
-        return False
+def is_backed(zone: Zone, symbols: Whole) -> bool:
+    """Whether number, birth and expiry rest on what is seen; `symbols` are all cells of the reading."""
     values, best = zone.alone(symbols)
     cells = zone.key_cells()
     if float(values.min()) < SUPPORT or int((best != symbols[cells]).sum()) > CHANGED:
@@ -49,7 +47,12 @@ def twin_odds(seen: Floats, symbols: Whole, own: Whole, composite: Whole) -> flo
     code = (shifts * 10 ** np.arange(shifts.shape[2])).sum(axis=2)
     back = ((-shifts % 10) * 10 ** np.arange(shifts.shape[2])).sum(axis=2)
     flat = np.flatnonzero(odds.ravel() > TWIN**2 / max(1.0, float(odds.max())))
-    place, code, back, value = flat // odds.shape[1], code.ravel()[flat], back.ravel()[flat], odds.ravel()[flat]
+    place, code, back, value = (
+        flat // odds.shape[1],
+        code.ravel()[flat],
+        back.ravel()[flat],
+        odds.ravel()[flat],
+    )
     alone = value[code == 0].max(initial=0.0)
     paired = (code[:, None] == back[None, :]) & (place[:, None] != place[None, :])
     both = np.sqrt(value[:, None] * value[None, :])[paired].max(initial=0.0)

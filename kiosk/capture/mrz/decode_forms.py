@@ -202,4 +202,3 @@ def _code(form: str) -> Automaton:
     first = grammar.weighed(((firsts, 1 - others), (LETTERS.replace("V", ""), others)), 0.0002)
     second = grammar.weighed(((FILLER, 0.5), (LETTERS, 0.5)), 0.004)
     return grammar.join(first, second)
-

@@ -53,7 +53,9 @@ class States:
         codes, shares = states()
         looks = np.stack((self.seen[:3].argmax(axis=1), self.seen[3:].argmax(axis=1)))
         sides = (_listed(self.seen[None, :3], codes)[0], _listed(self.seen[None, 3:], codes)[0])
-        tried = np.unique(np.concatenate([np.argsort(-side * shares, kind="stable")[:TAKEN] for side in sides]))
+        tried = np.unique(
+            np.concatenate([np.argsort(-side * shares, kind="stable")[:TAKEN] for side in sides])
+        )
         texts = np.unique(np.concatenate((codes[tried], looks)), axis=0)
         places = np.arange(3)
         known = (codes[None] == texts[:, None]).all(axis=2) @ shares

@@ -109,9 +109,7 @@ class Zone:
         ]
         if self.states is not None:
             choices.append(self.states.choices())
-        found = likely_zones(
-            choices, len(self.seen), self.variant.composite, self.seen, self.variant.digits
-        )
+        found = likely_zones(choices, len(self.seen), self.variant.composite, self.seen, self.variant.digits)
         return Zones(found.symbols, found.score + np.log(self.variant.share))
 
     def characters(self, zone: Whole) -> Floats:
@@ -231,4 +229,3 @@ def _only(seen: Floats, symbol: int) -> Floats:
     alone = np.zeros_like(seen)
     alone[symbol] = seen[symbol]
     return alone
-

@@ -62,7 +62,9 @@ def join(*parts: Automaton) -> Automaton:
         rows = np.pad(part.steps, ((0, 0), (0, 0), (0, grow), (0, grow)))
         follow = np.pad(part.after, ((0, 0), (0, grow), (0, 0)))
         follow[-1] = 0
-        rows[-1] = np.concatenate((rows[-1].sum(axis=2, keepdims=True), np.zeros((7, size, size - 1))), axis=2)
+        rows[-1] = np.concatenate(
+            (rows[-1].sum(axis=2, keepdims=True), np.zeros((7, size, size - 1))), axis=2
+        )
         steps.append(rows)
         after.append(follow)
     within = np.concatenate([part.within for part in parts])

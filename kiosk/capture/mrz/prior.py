@@ -1,10 +1,11 @@
 """What is likely in print before any pixel is seen: symbols, states, misprints (Doc 9303-3 sections 4 and 5).
 
-Everything is a probability with a floor: real documents break every rule now and then. The constants that
-belong to a trained network (TEMPERATURE, FLOOR, CERTAIN) are fitted by `decode_calibrate.calibrate`.
+Everything is a probability with a floor: real documents break every rule now and then. What belongs
+to a trained network (NETWORK) is fitted by `decode_calibrate.calibrate`.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -15,15 +16,29 @@ from kiosk.capture.mrz.reading import SYMBOLS, LogProbabilities
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
-TEMPERATURE = 1.3  # networks are overconfident: their logits are divided by this
-FLOOR = 2e-5  # share of every cell that is spread over all symbols: nothing is impossible
-CERTAIN = 0.999  # key_confidence from which a reading may be called certain
 # Kinds of documents: nothing wrong; digits wrong and the composite digit made from the wrong ones; from the
 # right ones. Share of documents, and probability that one digit of such a document is wrong in print.
-KINDS = (0.985, 0.005, 0.01)
+KINDS = (0.97, 0.01, 0.02)
 WRONG = (1e-5, 0.3, 0.25)
 ODD = 0.01  # share of wrong check digits that are no digit at all
 EMPTY_DIGIT = 0.5  # share of empty TD3 personal numbers whose check digit is a filler (Doc 9303-4)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of a trained network.
+
+    `temperature`: networks are overconfident, their logits are divided by this; `floor`: share of every cell
+    that is spread over all symbols, for nothing is impossible; `certain`: key_confidence from which a reading
+    may be called certain.
+    """
+
+    temperature: float
+    floor: float
+    certain: float
+
+
+NETWORK = Network(temperature=1.2, floor=2e-5, certain=0.999)
 
 DIGITS, LETTERS, FILLER = SYMBOLS[:10], SYMBOLS[10:36], SYMBOLS[36]
 INDEX = {symbol: index for index, symbol in enumerate(SYMBOLS)}
@@ -62,9 +77,7 @@ def indexes(text: Iterable[str]) -> Whole:
     return np.array([INDEX[character] for character in text], np.intp)
 
 
-def evidence(
-    scores: LogProbabilities, temperature: float = TEMPERATURE, floor: float = FLOOR
-) -> Floats:
+def evidence(scores: LogProbabilities, temperature: float, floor: float) -> Floats:
     """Cells x 37 probabilities (each cell sums to 1) from log-probabilities of any leading shape.
 
     Tempered (p ** (1 / temperature), renormalised), then `floor` of each cell spread evenly. What is not a
