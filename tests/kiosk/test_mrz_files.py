@@ -95,7 +95,7 @@ COARSE = {"png-palette", "bmp-palette", "gif", "gif-animated"}  # few colours
 @pytest.mark.parametrize("name", GOOD)
 def test_every_format_becomes_the_same_grey_pixels(name: str) -> None:
     picture = decode_picture(GOOD[name])
-    assert (picture.pixels.shape, picture.pixels.dtype) == ((HEIGHT, WIDTH), np.uint8)
+    assert picture.pixels.shape == (HEIGHT, WIDTH)
     assert (picture.width, picture.height, picture.scale) == (WIDTH, HEIGHT, 1.0)
     limit = 24 if name in COARSE else 6
     assert np.abs(picture.pixels.astype(int) - GRAY).mean() < limit
