@@ -11,10 +11,10 @@ import os
 import stat
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from kiosk.errors import ErrorCode, KioskError
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-MAX_BYTES = 96 * 1024 * 1024  # of a file
+MAX_BYTES = 128 * 1024 * 1024  # of a file
 MAX_PIXELS = 200_000_000  # of a file, whatever its format
 BUDGET = 320 * 1024 * 1024  # bytes: the file and all that its decoder keeps
 READ_PIXELS = 12_000_000  # what the reader gets at most: a page of 10 pixels per character is kept whole
@@ -118,7 +118,7 @@ def decode_picture(data: bytes) -> Picture:
 def _jpeg(data: bytes) -> Picture:
     facts = _known(jpeg_facts(data))
     if facts.planes == 4:  # CMYK or YCCK, whose polarity depends on the Adobe marker
-        return _by_pillow(data, Kind.JPEG)
+        return _by_pillow(data, Kind.JPEG, facts.stored)
     step = 1
     while step < 8 and facts.width * facts.height >= READ_PIXELS * (2 * step) ** 2:
         step *= 2
@@ -153,8 +153,8 @@ def _bmp(data: bytes) -> Picture:
 
 
 def _flat(data: bytes, kind: Kind, facts: Facts) -> Picture:
-    """Formats that OpenCV decodes at full size only; it keeps neither transparency nor all of 16 bits."""
-    if facts.transparent or (facts.animated and kind is Kind.WEBP):
+    """Formats that OpenCV decodes at full size only, and without their transparency."""
+    if facts.transparent or facts.animated:
         return _by_pillow(data, kind)
     _check(data, facts, 6 if facts.deep else 2)
     deep = cv2.IMREAD_ANYDEPTH if facts.deep else 0
@@ -176,14 +176,15 @@ def _by_opencv(data: bytes, flags: int) -> NDArray[np.generic]:
     return np.asarray(gray)
 
 
-def _by_pillow(data: bytes, kind: Kind) -> Picture:
+def _by_pillow(data: bytes, kind: Kind, stored: float = 0.0) -> Picture:
+    """`stored`: bytes a pixel that the decoder keeps besides the pixels."""
     from PIL import Image as Pillow  # 20 ms that few pictures need
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on odd but readable files
             with Pillow.open(io.BytesIO(data), formats=(str(kind),)) as picture:
-                size = _prepare(data, picture, kind)
+                size = _prepare(data, picture, kind, stored)
                 picture.load()
                 gray, tag = _gray_bands(picture), _orientation(picture)
     except Pillow.DecompressionBombError as error:
@@ -197,24 +198,38 @@ def _by_pillow(data: bytes, kind: Kind) -> Picture:
 
 
 # Bytes a pixel that Pillow and its libraries keep, grey output included, as measured.
-_KEPT = {Kind.PNG: 6, Kind.JPEG: 7, Kind.GIF: 6, Kind.TIFF: 9, Kind.WEBP: 17}
+_KEPT = {Kind.PNG: 6, Kind.JPEG: 7, Kind.GIF: 6, Kind.WEBP: 17}
 _PLANE_OF_JPEG2000 = 7
-_THIN = ("1", "L", "P")  # one byte a pixel
+_TIFF_BITS, _TIFF_TURNED, _TIFF_ROWS, _TIFF_TILE = 258, 274, 278, (322, 323)  # TIFF 6.0 sections 8 and 15
 
 
-def _prepare(data: bytes, picture: "PillowImage", kind: Kind) -> tuple[int, int]:
+def _prepare(data: bytes, picture: "PillowImage", kind: Kind, stored: float) -> tuple[int, int]:
     """Check the size before pixels are made; large JPEG 2000 files are decoded at a lower resolution."""
     width, height = picture.size
     facts = Facts(width, height, len(picture.getbands()))
-    if kind is not Kind.JPEG2000:
-        _check(data, facts, 4 if kind is Kind.TIFF and picture.mode in _THIN else _KEPT[kind])
-        return width, height
-    level, kept = 0, _PLANE_OF_JPEG2000 * facts.planes
-    while width * height >> 2 * level > max(1, min(BUDGET // kept, 4 * READ_PIXELS - 1)):
-        level += 1
-    _check(data, facts, kept / 4**level)
-    setattr(picture, "reduce", level)  # noqa: B010 - an attribute of this format alone
+    if kind is Kind.TIFF:
+        _check(data, facts, _kept_of_tiff(picture))
+    elif kind is not Kind.JPEG2000:
+        _check(data, facts, _KEPT[kind] + stored)
+    else:
+        level, kept = 0, _PLANE_OF_JPEG2000 * facts.planes
+        while width * height >> 2 * level > max(1, min(BUDGET // kept, 4 * READ_PIXELS - 1)):
+            level += 1
+        _check(data, facts, kept / 4**level)
+        setattr(picture, "reduce", level)  # noqa: B010 - an attribute of this format alone
     return width, height
+
+
+def _kept_of_tiff(picture: "PillowImage") -> float:
+    """Pillow's pixels, grey ones, one whole strip or tile, and the pixels again where they are turned."""
+    tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})
+    width, height = picture.size
+    across, down = (tags.get(tag) for tag in _TIFF_TILE)
+    piece = across * down if across and down else width * min(height, tags.get(_TIFF_ROWS, height))
+    strip = piece * sum(tags.get(_TIFF_BITS, (1,))) / 8
+    own = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}.get(picture.mode, 4)
+    turned = own if tags.get(_TIFF_TURNED, 1) != 1 else 0
+    return float(own + turned + 1.5 + strip / max(1, width * height))
 
 
 def _gray_bands(picture: "PillowImage") -> Gray:
@@ -248,8 +263,9 @@ def _gray_of(band: "PillowImage", extrema: object) -> Gray:
 def _stretched(deep: NDArray[np.generic], extrema: object = None) -> Gray:
     """8 bits of 16, 32 or floating point. What uses a small part of its range (12 bits in 16) is spread."""
     low, high = extrema if isinstance(extrema, tuple) else (float(deep.min()), float(deep.max()))
-    if deep.dtype == np.uint16:
-        low, high = 0.0, (65535.0 if high > 65535 / 4 else float(high))
+    if deep.dtype.kind == "u":
+        full = 65535.0 if high > 65535 / 4 else max(1.0, high)
+        return np.asarray(cv2.convertScaleAbs(np.asarray(deep, np.uint16), alpha=255 / full), np.uint8)
     span = float(high) - float(low)
     if not math.isfinite(span) or span <= 0:
         span = 1.0

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from kiosk.capture import picture_files
 from kiosk.capture.picture_files import (
     MAX_BYTES,
     READ_PIXELS,
@@ -113,6 +114,12 @@ def test_bilevel_and_float_files_are_read() -> None:
 def test_twelve_bits_in_sixteen_are_spread() -> None:
     pixels = decode_picture(twelve_bit_tiff()).pixels.astype(int)
     assert pixels.max() == 255
+    assert np.corrcoef(pixels.ravel(), GRAY.ravel())[0, 1] > 0.999
+
+
+def test_a_deep_picture_has_one_scale_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_files, "_BAND", 5 * WIDTH)
+    pixels = decode_picture(twelve_bit_tiff()).pixels.astype(int)
     assert np.corrcoef(pixels.ravel(), GRAY.ravel())[0, 1] > 0.999
 
 
