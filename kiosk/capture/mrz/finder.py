@@ -107,7 +107,11 @@ def _blobs(out: NDArray[np.float32]) -> list[_Blob]:
             float((out[channel, ys // 2, xs // 2] * weights).sum() / weights.sum()) for channel in (4, 5, 6)
         )
         points = np.stack([xs, ys], axis=1) * float(CELL) + (CELL - 1) / 2
-        blobs.append(_Blob(points, weights, math.atan2(sin, cos), 8 * 2 ** min(3.0, max(-3.0, size))))
+        blobs.append(
+            _Blob(
+                points.astype(np.float64), weights, math.atan2(sin, cos), 8 * 2 ** min(3.0, max(-3.0, size))
+            )
+        )
     return blobs
 
 
