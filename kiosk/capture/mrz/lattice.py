@@ -181,7 +181,7 @@ def _joined(group: tuple[Row, ...]) -> tuple[float, tuple[int, ...]]:
         slants = [slant for _, slant in choice]
         shifts = tuple(int(k) for k in np.cumsum([0, *(k for k, _ in choice)]))
         worth = max(_spans(group, shifts)) - 4 * max((slant / SLANT) ** 2 for slant in slants)
-        if worth - 20 * (max(slants) - min(slants)) ** 2 > best:
+        if worth - 60 * (max(slants) - min(slants)) ** 2 > best:
             best, found = worth, shifts
     return best, found
 
