@@ -25,6 +25,7 @@ EDGE = 2  # wholly empty columns at the ends
 LEAST = 0.6  # share of the cells of the rows seen
 LEAST_IN_ROW = 0.35
 HYPOTHESES = 3
+PLACES = 8  # starts looked at, best first
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def _starts(
         wide = np.pad(mass, ((0, 0), (margin, margin)))
         values = worths(mass, columns)
         longest = columns == max(LINES) or len(lines) == 3
-        good = np.argsort(-values, kind="stable")[:HYPOTHESES]
+        good = np.argsort(-values, kind="stable")[:PLACES]
         for place in good[values[good] > values[good[0]] - DOUBT]:
             begin = int(place) + FAR
             if not _complete(wide[:, begin : begin + columns]):
