@@ -15,7 +15,7 @@ LINES = {30: 3, 36: 2, 44: 2}  # Doc 9303-3 section 4.3
 SPACING = (1.1, 2.8)  # between lines, in pitches
 BEYOND = 3  # columns looked at on either side of the block
 FAR = 8  # columns in which a longer line would show
-DOUBT = 4.5  # a start is tried if it is worth this little less than the best
+DOUBT = 3.3  # a start is tried if it is worth this little less than the best
 SURE = 0.28  # and counts for nothing beyond this
 NEAR = 0.35  # a peak belongs to a cell within this, in pitches
 # So many characters just beyond an end are part of a longer line: where there is no longer one, where
