@@ -27,6 +27,7 @@ from kiosk.capture.mrz.reading import Grid
 
 MOST = 400  # peaks looked at
 TRIED = 4  # lattices fitted per call
+CLEAR = 0.35  # worth of a window that ends the search among its rows
 LEAST_SCORE = 0.28
 FLAT = 0.75  # least ratio of distances from the camera
 STEEP = 0.5  # most slant of the columns, pitches per pitch
@@ -72,7 +73,7 @@ def fit(peaks: NDArray[np.float32], size: tuple[int, int] | None = None) -> list
             continue  # two rows of three that fit
         lattice = _lattice(clean, group, shifts)
         laid = list(windows_on(clean, lattice, len(group))) if lattice is not None else []
-        used.extend([numbers] if laid else [])
+        used.extend([numbers] if any(window.worth > CLEAR for window in laid) else [])
         windows.extend(laid)
     windows.sort(key=lambda window: -window.worth)
     return _fits(clean, windows[: HYPOTHESES + 1])
@@ -181,7 +182,7 @@ def _joined(group: tuple[Row, ...]) -> tuple[float, tuple[int, ...]]:
         slants = [slant for _, slant in choice]
         shifts = tuple(int(k) for k in np.cumsum([0, *(k for k, _ in choice)]))
         worth = max(_spans(group, shifts)) - 4 * max((slant / SLANT) ** 2 for slant in slants)
-        if worth - 20 * (max(slants) - min(slants)) ** 2 > best:
+        if worth - 60 * (max(slants) - min(slants)) ** 2 > best:
             best, found = worth, shifts
     return best, found
 

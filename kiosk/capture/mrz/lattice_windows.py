@@ -15,14 +15,17 @@ LINES = {30: 3, 36: 2, 44: 2}  # Doc 9303-3 section 4.3
 SPACING = (1.1, 2.8)  # between lines, in pitches
 BEYOND = 3  # columns looked at on either side of the block
 FAR = 8  # columns in which a longer line would show
-DOUBT = 4.5  # a start is tried if it is worth this little less than the best
+DOUBT = 3.3  # a start is tried if it is worth this little less than the best
 SURE = 0.28  # and counts for nothing beyond this
 NEAR = 0.35  # a peak belongs to a cell within this, in pitches
-RUNS_ON = (0.3, 1.15, 2.5)  # so many characters just beyond an end: no fit (a longer line)
+# So many characters just beyond an end are part of a longer line: where there is no longer one, where
+# there is one, and where a row is missing altogether.
+RUNS_ON, SOMETHING, NOTHING = 2.5, 1.15, 0.3
 EDGE = 2  # wholly empty columns at the ends
 LEAST = 0.6  # share of the cells of the rows seen
 LEAST_IN_ROW = 0.35
 HYPOTHESES = 3
+PLACES = 8  # starts looked at, best first
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +74,25 @@ def _starts(
     for columns, starts in tops.items():
         if laid:
             return
-        margin = columns + BEYOND
+        margin = columns + FAR
         wide = np.pad(mass, ((0, 0), (margin, margin)))
         values = worths(mass, columns)
-        loose = 2 if columns == max(LINES) or len(lines) == 3 else 1 if LINES[columns] == 2 else 0
-        good = np.argsort(-values, kind="stable")[:HYPOTHESES]
+        longest = columns == max(LINES) or len(lines) == 3
+        good = np.argsort(-values, kind="stable")[:PLACES]
         for place in good[values[good] > values[good[0]] - DOUBT]:
-            begin = int(place) + BEYOND
-            if not _complete(wide, begin, columns, RUNS_ON[loose]):
+            begin = int(place) + FAR
+            if not _complete(wide[:, begin : begin + columns]):
                 continue
-            ends = [begin - 1, begin + columns]
-            if loose < 2:  # a character just beyond may be the last one before the picture's edge
-                ends[0] -= int(wide[:, ends[0]].sum() > 0.5)
-                ends[1] += int(wide[:, ends[1]].sum() > 0.5)
-            worth = float(values[place]) / (columns * LINES[columns])
+            before, after = wide[:, begin - FAR : begin][:, ::-1], wide[:, begin + columns :][:, :FAR]
+            most = RUNS_ON if longest else SOMETHING if LINES[columns] == len(lines) else NOTHING
+            more = [_stands_beyond(beyond, most, peaks.size is not None) for beyond in (before, after)]
+            if min(more) < 0:
+                continue
+            ends = (low + begin - margin - 1 - more[0], low + begin - margin + columns + more[1])
             for top in starts:
-                if _shown(
-                    peaks, lattice, (top, top + LINES[columns] - 1), [low + end - margin for end in ends]
-                ):
+                if _shown(peaks, lattice, (top, top + LINES[columns] - 1), ends):
+                    laid = True
+                    worth = float(values[place]) / (columns * LINES[columns])
                     yield Window(lattice, columns, low + begin - margin, top, worth)
 
 
@@ -108,21 +112,30 @@ def _masses(peaks: Peaks, lattice: Lattice, step: float, lines: tuple[int, ...])
     return low, mass
 
 
-def _complete(mass: Floats, begin: int, columns: int, most: float) -> bool:
-    """Whether the block at `begin` has its cells, both its ends, and no text that runs on beyond them."""
-    block = mass[:, begin : begin + columns] > 0
+def _complete(mass: Floats) -> bool:
+    """Whether a block has enough of its cells, and both its ends."""
+    block = mass > 0
     counts = block.sum(axis=1)
-    if counts.sum() < LEAST * block.size or counts.min() < LEAST_IN_ROW * columns:
+    if counts.sum() < LEAST * block.size or counts.min() < LEAST_IN_ROW * block.shape[1]:
         return False
     some = np.flatnonzero(block.any(axis=0))
-    if some[0] + columns - 1 - some[-1] > EDGE:
-        return False
-    before = mass[:, max(begin - FAR, 0) : begin].sum(axis=0)[::-1]
-    after = mass[:, begin + columns : begin + columns + FAR].sum(axis=0)
-    return all(side[:BEYOND].sum() < most and side.sum() < 1.5 * most for side in (before, after))
+    return bool(some[0] + block.shape[1] - 1 - some[-1] <= EDGE)
 
 
-def _shown(peaks: Peaks, lattice: Lattice, lines: tuple[int, ...], columns: list[int]) -> bool:
+def _stands_beyond(beyond: Floats, most: float, edges_known: bool) -> int:
+    """In how many of the columns beyond an end, nearest first, something stands; -1 if the line runs on.
+
+    One column with nothing after it is the side of a frame, if the picture shows that nothing comes after.
+    """
+    columns = beyond.sum(axis=0)
+    if columns[:BEYOND].sum() < most and columns.sum() < 1.5 * most:
+        return int(columns[0] > 0.5 and most < RUNS_ON)
+    place = int(np.argmax(columns[:BEYOND]))
+    alone = columns.sum() - columns[place] < NOTHING
+    return place + 1 if edges_known and most > NOTHING and alone else -1
+
+
+def _shown(peaks: Peaks, lattice: Lattice, lines: tuple[int, ...], columns: tuple[int, int]) -> bool:
     """Whether the picture shows the cells of these columns, beyond the ends of the block.
 
     Then nothing can be cut off: the page goes on for more than a column beyond the ends of a line.
@@ -132,12 +145,12 @@ def _shown(peaks: Peaks, lattice: Lattice, lines: tuple[int, ...], columns: list
 
 
 def worths(seen: NDArray[np.generic], columns: int) -> Floats:
-    """For blocks that start `columns` + BEYOND before the first column seen, and on: cells found less the
+    """For blocks that start `columns` before the first column seen, and on: cells found less the
     empty ones by half and less those found just outside."""
-    margin = columns + BEYOND
+    margin = columns + FAR
     sums = np.concatenate((np.zeros(margin + 1), np.cumsum(seen.sum(axis=0)), np.zeros(margin)))
     sums[len(sums) - margin :] = sums[len(sums) - margin - 1]
-    starts = np.arange(BEYOND, len(sums) - columns - BEYOND)
+    starts = np.arange(FAR, len(sums) - columns - FAR)
     inside = sums[starts + columns] - sums[starts]
     around = sums[starts + columns + BEYOND] - sums[starts - BEYOND]
     return np.asarray(2.5 * inside - 0.5 * len(seen) * columns - around, np.float64)
