@@ -23,6 +23,7 @@ class BenchCommand:
 
     name = "bench"
     help = "measure the readers on synthetic frames or on pictures with known text"
+    uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         kinds = parser.add_subparsers(dest="what", required=True)

@@ -1,12 +1,15 @@
 """What a sub-command is, and how it speaks: lines for people, one JSON object for programs."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from kiosk.ports import QueueState
+if TYPE_CHECKING:  # NumPy behind it takes longer than many a command
+    from kiosk.ports import QueueState
 
 
 class Output:
@@ -16,6 +19,7 @@ class Output:
         self.json = as_json
         self._stream = stream or sys.stdout
         self._result: dict[str, Any] = {}
+        self._answered = False
 
     def say(self, text: str = "") -> None:
         print(text, file=sys.stderr if self.json else self._stream, flush=True)
@@ -24,8 +28,23 @@ class Output:
         """Add to the answer; written once, at the end."""
         self._result.update(values)
 
-    def finish(self) -> None:
+    def line(self, values: Mapping[str, Any]) -> None:
+        """One of many answers: a JSON line, written at once. Nothing without `--json`."""
+        self._answered = True
         if self.json:
+            print(json.dumps(values, ensure_ascii=False, default=str), file=self._stream, flush=True)
+
+    def trouble(self, text: str) -> None:
+        """For people, on standard error; programs find it in the answer."""
+        if not self.json:
+            print(text, file=sys.stderr, flush=True)
+
+    def silent(self) -> None:
+        """The command has written its whole answer itself."""
+        self._answered = True
+
+    def finish(self) -> None:
+        if self.json and (self._result or not self._answered):
             print(json.dumps(self._result, ensure_ascii=False, default=str), file=self._stream, flush=True)
 
 

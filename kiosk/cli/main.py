@@ -29,9 +29,12 @@ class _Parser(argparse.ArgumentParser):
         raise KioskError(ErrorCode.USAGE, message)
 
 
-def _commands() -> dict[str, Command]:
+def _commands(arguments: Sequence[str] = ()) -> dict[str, Command]:
+    """All of them, or the one that is called: no command waits for what the others import."""
     found = {entry.name: entry for entry in entry_points(group="shekara.commands")}
-    return {name: _load(found[name]) for name in sorted(found)}
+    rest = _global_options().parse_known_args(_before_separator(list(arguments)))[1]
+    names = rest[:1] if rest and rest[0] in found else sorted(found)
+    return {name: _load(found[name]) for name in names}
 
 
 def _load(entry: EntryPoint) -> Command:
@@ -98,13 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     language = "en"
     try:
         language = getattr(_global_options().parse_known_args(arguments)[0], "language", language)
-        commands = _commands()
+        commands = _commands(arguments)
         parser = build_parser(commands)
         args = parse(parser, arguments)
         if args.command is None:
             parser.print_help()
             return EXIT_USAGE
-        _defaults(args)
+        _defaults(args, uses_home=getattr(commands[args.command], "uses_home", True))
         status = commands[args.command].run(args, out)
     except (KioskError, CardError, CryptoError) as error:
         return _report(error, out, language)
@@ -130,11 +133,13 @@ def _before_separator(arguments: list[str]) -> list[str]:
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
-def _defaults(args: argparse.Namespace) -> None:
-    from kiosk.bootstrap.home import default_home
-
+def _defaults(args: argparse.Namespace, *, uses_home: bool) -> None:
     args.home_given = hasattr(args, "home")
-    args.home = getattr(args, "home", None) or default_home()
+    args.home = getattr(args, "home", None)
+    if args.home is None and uses_home:
+        from kiosk.bootstrap.home import default_home  # much of the product stands behind it
+
+        args.home = default_home()
     args.json = getattr(args, "json", False)
     args.language = getattr(args, "language", None)
 

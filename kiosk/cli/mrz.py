@@ -3,16 +3,18 @@
 import argparse
 
 from kiosk.cli.command import Command, Output
+from kiosk.cli.mrz_read import READ, SERVE
 from kiosk.cli.mrz_text import COMPOSE, PARSE
 
-PARTS: tuple[Command, ...] = (PARSE, COMPOSE)
+PARTS: tuple[Command, ...] = (READ, SERVE, PARSE, COMPOSE)
 
 
 class MrzCommand:
     """Hands over to the sub-command of that name."""
 
     name = "mrz"
-    help = "machine readable zones: parse and compose their text"
+    help = "machine readable zones: read them from pictures, parse and compose their text"
+    uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parts = parser.add_subparsers(dest="part", required=True, metavar="PART")

@@ -96,7 +96,7 @@ def test_an_unforeseen_error_tells_where_but_not_what(
         def run(self, args: object, out: object) -> int:
             raise ValueError("surname ERIKSSON")
 
-    monkeypatch.setattr(host, "_commands", lambda: {"broken": Broken()})
+    monkeypatch.setattr(host, "_commands", lambda _: {"broken": Broken()})
     status, out, err = run(capsys, "broken", "--json")
     assert status == host.EXIT_ERROR
     error = json.loads(out)["error"]

@@ -1,35 +1,77 @@
 """The whole seam: a grey picture in, a `Reading` or a `Missed` out."""
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
-from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
-from kiosk.capture.recogniser import MrzReading, read_mrz
+from kiosk.capture.mrz.blocks import Shown, find_grids, show
+from kiosk.capture.mrz.decode import decode
+from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
+from kiosk.capture.mrz.networks import Networks
+from kiosk.capture.mrz.reading import Corners, Gray, Missed, Reading
+from kiosk.ports import Hint
+
+MOST_EMPTY = 0.25  # mean probability that a cell of the block shows nothing
+LEAST_BEYOND = 0.5  # the same of the cells around it, at least
+LEAST_SURE = 0.55
+SURE = 0.93  # no other grid is tried
+GRIDS = 2  # of one zone
+CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
+
+
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """The best that was seen of a zone that was not read."""
+
+    corners: Corners
+    pitch: float
+    score: float
 
 
 class MrzReader:
     """Finds and reads the zone of one picture. Not for several threads at once."""
 
+    def __init__(self) -> None:
+        self._networks = Networks()
+
     def read(self, gray: Gray) -> Reading | Missed:
-        """`gray` is height x width, 8 bit, any orientation."""
-        found = read_mrz(gray)
-        if not isinstance(found, MrzReading):
-            return Missed(found)
-        return _adapted(found)
+        """`gray` is height x width, 8 bit, any orientation; the zone with the best evidence is read."""
+        best: _Attempt | None = None
+        for zone in self._zones(gray):
+            outcome = self._read_zone(gray, zone)
+            if isinstance(outcome, Reading):
+                return outcome
+            if best is None or outcome.score > best.score:
+                best = outcome
+        if best is None:
+            return Missed(Hint.NO_DOCUMENT)
+        return Missed(Hint.HOLD_STILL, best.corners)
+
+    def _zones(self, gray: Gray) -> Iterator[Zone]:
+        yield from find_zones(gray, self._networks)
+        if max(gray.shape) >= CLOSER_FROM:
+            yield from find_zones_closer(gray, self._networks)
+
+    def _read_zone(self, gray: Gray, zone: Zone) -> Reading | _Attempt:
+        seen: list[Shown] = []
+        for grid in islice(find_grids(gray, zone, self._networks), GRIDS):
+            seen.append(show(gray, grid, self._networks))
+            if seen[-1].sure > SURE:
+                break
+        for shown in sorted(seen, key=lambda found: -found.sure):
+            if _acceptable(shown) and (decoded := decode(shown.scores)) is not None:
+                return Reading(decoded, shown.grid, shown.scores)
+        if not seen:
+            return _Attempt(zone.corners(), zone.pitch, 0.5)
+        grid, sure = seen[0].grid, max(shown.sure for shown in seen)
+        corners = tuple((float(x), float(y)) for x, y in grid.corners())
+        return _Attempt(corners, grid.pitch(), sure)
 
 
-def _adapted(found: MrzReading) -> Reading:
-    grid = Grid(found.grid.matrix, found.grid.columns, found.grid.rows, found.grid.step)
-    form = {30: "TD1", 36: "TD2", 44: "TD3"}[grid.columns]
-    decoded = Decoded(
-        lines=found.lines,
-        form=form,
-        characters=found.probabilities,
-        confidence=found.confidence,
-        key_confidence=found.confidence,
-        certain=False,
-        fields={},
-        unchecked=(),
-        alternatives=(),
-        keys=(),
+def _acceptable(shown: Shown) -> bool:
+    """Whether every cell of the grid, and nothing beyond its ends, shows a character."""
+    return (
+        shown.sure > LEAST_SURE
+        and float(shown.empty.mean()) < MOST_EMPTY
+        and float(shown.beyond.mean()) > LEAST_BEYOND
     )
-    return Reading(decoded, grid, np.zeros((grid.rows, grid.columns, 37), np.float32))

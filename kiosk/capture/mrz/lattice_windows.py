@@ -1,0 +1,143 @@
+"""Blocks of a format on a lattice: which columns and lines the zone can be, and what speaks against it.
+
+Doc 9303-3 section 4.3: 3 lines of 30, 2 of 36 or 2 of 44 characters, every cell printed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.capture.mrz.lattice_plane import Floats, Lattice
+
+LINES = {30: 3, 36: 2, 44: 2}  # Doc 9303-3 section 4.3
+SPACING = (1.1, 2.8)  # between lines, in pitches
+BEYOND = 3  # columns looked at on either side of the block
+FAR = 8  # columns in which a longer line would show
+DOUBT = 4.5  # a start is tried if it is worth this little less than the best
+SURE = 0.28  # and counts for nothing beyond this
+NEAR = 0.35  # a peak belongs to a cell within this, in pitches
+RUNS_ON = (0.3, 1.15, 2.5)  # so many characters just beyond an end: no fit (a longer line)
+EDGE = 2  # wholly empty columns at the ends
+LEAST = 0.6  # share of the cells of the rows seen
+LEAST_IN_ROW = 0.35
+HYPOTHESES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    points: Floats  # n x 2, pixels from `origin`
+    weights: Floats
+    origin: Floats
+    size: tuple[float, float] | None  # of the picture
+
+    def shows(self, points: Floats) -> bool:
+        """Whether all these points (pixels from `origin`) are in the picture."""
+        if self.size is None:
+            return True
+        at = points + self.origin
+        return bool(((at >= 0) & (at < np.array(self.size))).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A block laid on a lattice: from column `start` and row `top`."""
+
+    lattice: Lattice
+    columns: int
+    start: int
+    top: int
+    worth: float
+
+
+def windows_on(peaks: Peaks, lattice: Lattice, rows: int) -> Iterator[Window]:
+    """The blocks that may lie on a lattice of two or three seen rows."""
+    step = lattice.step((rows - 1) / 2)
+    if rows == 3:
+        yield from _starts(peaks, lattice, step, (0, 1, 2), {30: (0,)})
+    elif SPACING[0] < step < SPACING[1]:
+        yield from _starts(peaks, lattice, step, (0, 1), {44: (0,), 36: (0,), 30: (-1, 0)})
+    if rows == 2 and SPACING[0] < step / 2 < SPACING[1]:
+        halved = Lattice(lattice.matrix @ np.diag((1, 0.5, 1)), lattice.bow, lattice.middle, lattice.half)
+        yield from _starts(peaks, halved, step / 2, (0, 2), {30: (0,)})
+
+
+def _starts(
+    peaks: Peaks, lattice: Lattice, step: float, lines: tuple[int, ...], tops: dict[int, tuple[int, ...]]
+) -> Iterator[Window]:
+    low, mass = _masses(peaks, lattice, step, lines)
+    laid = False
+    for columns, starts in tops.items():
+        if laid:
+            return
+        margin = columns + BEYOND
+        wide = np.pad(mass, ((0, 0), (margin, margin)))
+        values = worths(mass, columns)
+        loose = 2 if columns == max(LINES) or len(lines) == 3 else 1 if LINES[columns] == 2 else 0
+        good = np.argsort(-values, kind="stable")[:HYPOTHESES]
+        for place in good[values[good] > values[good[0]] - DOUBT]:
+            begin = int(place) + BEYOND
+            if not _complete(wide, begin, columns, RUNS_ON[loose]):
+                continue
+            ends = [begin - 1, begin + columns]
+            if loose < 2:  # a character just beyond may be the last one before the picture's edge
+                ends[0] -= int(wide[:, ends[0]].sum() > 0.5)
+                ends[1] += int(wide[:, ends[1]].sum() > 0.5)
+            worth = float(values[place]) / (columns * LINES[columns])
+            for top in starts:
+                if _shown(
+                    peaks, lattice, (top, top + LINES[columns] - 1), [low + end - margin for end in ends]
+                ):
+                    yield Window(lattice, columns, low + begin - margin, top, worth)
+
+
+def _masses(peaks: Peaks, lattice: Lattice, step: float, lines: tuple[int, ...]) -> tuple[int, Floats]:
+    """The first column with a peak, and how sure the peak of every cell from there is: 0 (none) to 1."""
+    cells = lattice.cells(peaks.points)
+    whole = np.rint(cells)
+    away = np.hypot(cells[:, 0] - whole[:, 0], (cells[:, 1] - whole[:, 1]) * step)
+    on = (away < NEAR) & np.isin(whole[:, 1], lines) & (np.abs(whole[:, 0] - lattice.middle) < 150)
+    if not on.any():
+        return 0, np.zeros((len(lines), 1))
+    columns, weights = whole[on, 0].astype(np.int64), peaks.weights[on]
+    low = int(columns.min())
+    mass = np.zeros((len(lines), int(columns.max()) - low + 1))
+    sure = np.minimum(weights / np.median(weights), 1) * np.clip(1 - (away[on] / SURE) ** 2, 0.01, 1)
+    np.maximum.at(mass, (np.searchsorted(lines, whole[on, 1]), columns - low), sure)
+    return low, mass
+
+
+def _complete(mass: Floats, begin: int, columns: int, most: float) -> bool:
+    """Whether the block at `begin` has its cells, both its ends, and no text that runs on beyond them."""
+    block = mass[:, begin : begin + columns] > 0
+    counts = block.sum(axis=1)
+    if counts.sum() < LEAST * block.size or counts.min() < LEAST_IN_ROW * columns:
+        return False
+    some = np.flatnonzero(block.any(axis=0))
+    if some[0] + columns - 1 - some[-1] > EDGE:
+        return False
+    before = mass[:, max(begin - FAR, 0) : begin].sum(axis=0)[::-1]
+    after = mass[:, begin + columns : begin + columns + FAR].sum(axis=0)
+    return all(side[:BEYOND].sum() < most and side.sum() < 1.5 * most for side in (before, after))
+
+
+def _shown(peaks: Peaks, lattice: Lattice, lines: tuple[int, ...], columns: list[int]) -> bool:
+    """Whether the picture shows the cells of these columns, beyond the ends of the block.
+
+    Then nothing can be cut off: the page goes on for more than a column beyond the ends of a line.
+    """
+    ends = np.array([(column, line) for column in columns for line in lines], np.float64)
+    return peaks.shows(lattice.points(ends))
+
+
+def worths(seen: NDArray[np.generic], columns: int) -> Floats:
+    """For blocks that start `columns` + BEYOND before the first column seen, and on: cells found less the
+    empty ones by half and less those found just outside."""
+    margin = columns + BEYOND
+    sums = np.concatenate((np.zeros(margin + 1), np.cumsum(seen.sum(axis=0)), np.zeros(margin)))
+    sums[len(sums) - margin :] = sums[len(sums) - margin - 1]
+    starts = np.arange(BEYOND, len(sums) - columns - BEYOND)
+    inside = sums[starts + columns] - sums[starts]
+    around = sums[starts + columns + BEYOND] - sums[starts - BEYOND]
+    return np.asarray(2.5 * inside - 0.5 * len(seen) * columns - around, np.float64)

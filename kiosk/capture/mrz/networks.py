@@ -1,0 +1,52 @@
+"""The trained networks: loaded from the package, run by OpenCV on the calling thread.
+
+finder.onnx: frame -> mask, direction and pitch; centres.onnx: block -> where characters stand;
+lines.onnx: strips -> which characters they are. `docs/mrz-model.md` is their model card.
+"""
+
+from importlib import resources
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.capture.mrz.straighten import normalised
+from kiosk.errors import ErrorCode, KioskError
+
+NAMES = ("finder", "centres", "lines")
+
+Float = NDArray[np.float32]
+
+
+class Networks:
+    """All three, ready to run; not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._nets = {name: _load(name) for name in NAMES}
+
+    def finder(self, frame: NDArray[np.uint8]) -> Float:
+        """7 x h/8 x w/8 of a frame (h x w, multiples of 32): four mask logits, cos, sin, log2(pitch / 8)."""
+        return self._run("finder", frame[None])[0]
+
+    def centres(self, block: NDArray[np.uint8]) -> Float:
+        """4 x h/4 x w/4 of a block picture: upright and inverted centre logits, dx and dy in strides."""
+        return self._run("centres", block[None])[0]
+
+    def lines(self, strips: NDArray[np.uint8]) -> Float:
+        """n x 40 x cells of strips: logits of 37 symbols and of no character, then dx and dy in pitches."""
+        return self._run("lines", strips)[:, :, 0]
+
+    def _run(self, name: str, pictures: NDArray[np.uint8]) -> Float:
+        net = self._nets[name]
+        net.setInput(normalised(pictures))
+        return np.asarray(net.forward(), np.float32)
+
+
+def _load(name: str) -> cv2.dnn.Net:
+    path = resources.files("kiosk.capture.mrz") / "model" / f"{name}.onnx"
+    try:
+        net = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
+    except (OSError, cv2.error) as error:
+        raise KioskError(ErrorCode.DEPENDENCY_MISSING, f"MRZ network {name}.onnx") from error
+    net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
+    return net

@@ -1,0 +1,119 @@
+"""The three networks in PyTorch. Small and plain, so that OpenCV runs them well on one core."""
+
+import torch
+from torch import Tensor, nn
+
+from kiosk.capture.mrz.training.samples import REJECT
+
+CLASSES = REJECT + 1
+
+
+def _conv(inside: int, outside: int, *, stride: int = 1, dilation: tuple[int, int] = (1, 1)) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, 3, stride, dilation, dilation, bias=False),
+        nn.BatchNorm2d(outside),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Finder(nn.Module):
+    """Frame (n x 1 x h x w, sides multiples of 32) to n x 7 x h/8 x w/8.
+
+    Channels: four mask logits (the 2 x 2 quarters of a place), cos, sin, log2(pitch / 8).
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int, int] = (12, 16, 32, 40, 56)) -> None:
+        super().__init__()
+        a, b, c, d, e = widths
+        self.eighth = nn.Sequential(
+            _conv(1, a, stride=2), _conv(a, b, stride=2), _conv(b, c, stride=2), _conv(c, c)
+        )
+        self.sixteenth = nn.Sequential(_conv(c, d, stride=2), _conv(d, d), _conv(d, d))
+        self.deep = nn.Sequential(_conv(d, e, stride=2), _conv(e, e), _conv(e, e, dilation=(2, 2)))
+        self.to_sixteenth = nn.Conv2d(e, d, 1)
+        self.to_eighth = nn.Conv2d(d, c, 1)
+        self.join_sixteenth = _conv(d, d)
+        self.join_eighth = _conv(c, c)
+        self.head = nn.Conv2d(c, 7, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        fine = self.eighth(frames)
+        middle = self.sixteenth(fine)
+        deep = self.deep(middle)
+        middle = self.join_sixteenth(middle + _doubled(self.to_sixteenth(deep)))
+        fine = self.join_eighth(fine + _doubled(self.to_eighth(middle)))
+        out: Tensor = self.head(fine)
+        return out
+
+
+def _doubled(values: Tensor) -> Tensor:
+    return nn.functional.interpolate(values, scale_factor=2, mode="nearest")
+
+
+class Centres(nn.Sequential):
+    """Block picture (n x 1 x 128 x 704) to n x 4 x 32 x 176: upright and inverted centre logits, dx, dy."""
+
+    def __init__(self, stem: int = 12, width: int = 24) -> None:
+        super().__init__(
+            _conv(1, stem, stride=2),
+            _conv(stem, width, stride=2),
+            _conv(width, width),
+            _conv(width, width, dilation=(1, 2)),
+            _conv(width, width, dilation=(1, 4)),
+            _conv(width, width),
+            nn.Conv2d(width, 4, 1),
+        )
+
+
+class Lines(nn.Sequential):
+    """Strips (n x 1 x 32 x 20 k) to n x 40 x 1 x k: logits of 37 symbols and of no character, dx, dy."""
+
+    def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 48, 96)) -> None:
+        a, b, c, d = widths
+        super().__init__(
+            _conv(1, a, stride=2),
+            _conv(a, b),
+            _conv(b, c, stride=2),
+            _conv(c, c),
+            nn.Conv2d(c, d, (8, 5), (1, 5), bias=False),
+            nn.BatchNorm2d(d),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(d, d, (1, 3), 1, (0, 1), bias=False),
+            nn.BatchNorm2d(d),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(d, CLASSES + 2, 1),
+        )
+
+
+def finder_loss(out: Tensor, target: Tensor) -> Tensor:
+    """Mask by cross-entropy and overlap; direction and pitch where there is a zone."""
+    logits = nn.functional.pixel_shuffle(out[:, :4], 2)[:, 0]
+    mask = target[:, 0]
+    entropy = nn.functional.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    entropy = (entropy * (1 + 2 * mask)).mean()
+    guess = torch.sigmoid(logits)
+    both, either = (guess * mask).sum((1, 2)), (guess + mask).sum((1, 2))
+    overlap = (1 - (2 * both + 20) / (either + 20)).mean()
+    counted = nn.functional.avg_pool2d(target[:, 4:5], 2)
+    wanted = nn.functional.avg_pool2d(target[:, 1:4] * target[:, 4:5], 2) / counted.clamp(min=0.25)
+    weight = (counted >= 0.25).float()
+    apart = ((out[:, 4:7] - wanted).abs() * weight).sum() / (weight.sum() * 3 + 1)
+    return entropy * 3 + 0.3 * overlap + apart
+
+
+def centres_loss(out: Tensor, target: Tensor) -> Tensor:
+    """Heat by weighted cross-entropy, offsets at the centres."""
+    heat = target[:, :2]
+    entropy = nn.functional.binary_cross_entropy_with_logits(out[:, :2], heat, reduction="none")
+    known = target[:, 4:5]
+    apart = ((out[:, 2:4] - target[:, 2:4]).abs() * known).sum() / (known.sum() * 2 + 1)
+    return (entropy * (1 + 6 * heat)).mean() * 4 + apart
+
+
+def lines_loss(out: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
+    """Cross-entropy per cell, and offsets of cells that show a character."""
+    flat = out[:, :, 0]
+    entropy = nn.functional.cross_entropy(flat[:, :CLASSES], classes, ignore_index=-1)
+    shown = ((classes >= 0) & (classes < REJECT)).float()[:, None]
+    apart = ((flat[:, CLASSES:] - offsets).abs() * shown).sum() / (shown.sum() * 2 + 1)
+    return entropy + apart
