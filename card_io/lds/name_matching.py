@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from card_io.lds.arabic_names import arabic_spellings, is_arabic
 from card_io.lds.mrz import Mrz
 from card_io.lds.mrz_layout import field_spans
 from card_io.lds.russian_passport import is_russian_internal, russian_letters
@@ -22,7 +23,9 @@ _Word = tuple[tuple[str, ...], ...]  # of every letter its spellings
 
 
 def names_agree(viz: tuple[str, str], mrz: Mrz) -> bool:
-    """Whether `viz`, surname and given names as printed (Latin or Cyrillic), may be written as in `mrz`.
+    """Whether `viz`, surname and given names as printed, may be written as in `mrz`.
+
+    `viz` is Latin, Cyrillic or Arabic (for a zone with the letter X as an escape).
 
     Words may be cut or missing at the end only where the field of the zone is full to its last place; titles
     may always be missing. Raises MalformedCardData for characters that no zone can spell.
@@ -40,7 +43,10 @@ def names_agree(viz: tuple[str, str], mrz: Mrz) -> bool:
 def _words(name: str, *, internal: bool) -> tuple[_Word, ...]:
     if internal:
         return tuple(tuple((letter,) for letter in word) for word in russian_letters(name).split())
-    words = (tuple(letter_spellings(letter) for letter in word) for word in split_name(name))
+    words = (
+        arabic_spellings(word) if is_arabic(word) else tuple(letter_spellings(letter) for letter in word)
+        for word in split_name(name)
+    )
     return tuple(word for word in words if any(any(spellings) for spellings in word))
 
 

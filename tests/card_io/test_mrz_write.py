@@ -24,6 +24,7 @@ from card_io.lds.mrz import (
 )
 from card_io.lds.mrz_layout import FORMS, SHAPES, field_spans, longest_overflow
 from card_io.lds.mrz_write import field_names
+from card_io.lds.russian_passport import russian_name
 
 ERIKSSON: dict[str, Any] = {
     "document_code": "I",
@@ -258,6 +259,55 @@ def test_what_is_written_reads_back(zone: tuple[str, dict[str, str]]) -> None:
     else:
         assert name[-1] != "<"
         assert all(fields[part].startswith(getattr(mrz, part)[:1]) for part in names)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    number=st.text(ALPHANUMERIC, min_size=12, max_size=12),
+    birth=DATES,
+    sex=st.sampled_from("MFX"),
+    surname=st.text(string.ascii_uppercase, min_size=1, max_size=25),
+    given_names=NAMES,
+    place=st.text(string.digits, min_size=6, max_size=6),
+)
+def test_an_old_french_card_reads_back(
+    number: str, birth: str, sex: str, surname: str, given_names: str, place: str
+) -> None:
+    lines = format_fra(
+        document_number=number,
+        birth=birth,
+        sex=sex,
+        surname=surname,
+        given_names=given_names,
+        department=place[:3],
+        office=place[3:],
+    )
+    mrz = parse(lines)
+    assert (mrz.format, mrz.valid, mrz.expiry, mrz.nationality) == ("FRA", True, "", "")
+    assert (mrz.document_number, mrz.birth, mrz.sex, mrz.surname) == (number, birth, sex, surname)
+    assert (
+        mrz.given_names == " ".join(given_names.replace(" ", "<<")[:14].replace("<<", " ").split("<")).strip()
+    )
+    card = french_card(mrz)
+    assert (card.issued + card.issued_in + card.serial, card.department + card.office) == (number, place)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    names=st.lists(
+        st.text("АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ", min_size=1, max_size=11), min_size=3, max_size=3
+    ),
+    number=st.text(string.digits, min_size=9, max_size=9),
+    optional=st.text(string.digits, min_size=13, max_size=13),
+    birth=DATES,
+)
+def test_an_internal_passport_reads_back(names: list[str], number: str, optional: str, birth: str) -> None:
+    fields = ERIKSSON | {"document_code": "PN", "issuer": "RUS", "nationality": "RUS", "expiry": ""}
+    fields |= {"document_number": number, "optional": optional, "birth": birth}
+    mrz = parse(format_td3(**fields | {"surname": names[0], "given_names": f"{names[1]} {names[2]}"}))
+    assert mrz.valid
+    assert (mrz.document_number, mrz.optional, mrz.birth, mrz.expiry) == (number, optional, birth, "<<<<<<")
+    assert [russian_name(mrz.surname), *russian_name(mrz.given_names).split()] == names
 
 
 @settings(deadline=None, max_examples=200)

@@ -21,7 +21,7 @@ OPTIONS = _PASSPORT_OPTIONS.split()
 
 @pytest.fixture(autouse=True)
 def only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "_commands", lambda: {"mrz": COMMAND})
+    monkeypatch.setattr(host, "_commands", lambda *_: {"mrz": COMMAND})
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
