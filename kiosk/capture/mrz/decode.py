@@ -18,8 +18,15 @@ from kiosk.capture.mrz.decode_certain import is_backed
 from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, variants
 from kiosk.capture.mrz.decode_sums import sums
 from kiosk.capture.mrz.decode_zone import Zone
-from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, SYMBOLS, Floats, Network, Whole, evidence
-from kiosk.capture.mrz.reading import Candidate, Decoded, FieldReading, KeyCandidate, LogProbabilities
+from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, Floats, Network, Whole, evidence
+from kiosk.capture.mrz.reading import (
+    SYMBOLS,
+    Candidate,
+    Decoded,
+    FieldReading,
+    KeyCandidate,
+    LogProbabilities,
+)
 
 CLEAR = 7.0  # natural logarithm: forms whose document code is this much less likely are not looked at
 FAR = 10.0  # natural logarithm: layouts this much less likely than the best add no candidates

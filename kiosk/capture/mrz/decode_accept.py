@@ -6,8 +6,8 @@ import numpy as np
 
 from card_io.lds.mrz_layout import SHAPES, field_spans
 from kiosk.capture.mrz.decode_forms import forms
-from kiosk.capture.mrz.prior import DIGITS, FILLER, LETTERS, SYMBOLS, Floats
-from kiosk.capture.mrz.reading import LogProbabilities
+from kiosk.capture.mrz.prior import DIGITS, FILLER, LETTERS, Floats
+from kiosk.capture.mrz.reading import SYMBOLS, LogProbabilities
 
 # Documented limits of `plausible`, to be tuned on real frames. All are shares or natural logarithms.
 MIN_SHARPNESS = -0.9  # mean over the cells of the likeliest symbol's log-probability

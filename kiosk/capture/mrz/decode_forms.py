@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One layout: its parts, the cells of issuer and nationality (or none), and the composite digit (or -1)."""
+    """One layout: its parts, the cells of issuer and nationality (or none), the composite digit (or -1)."""
 
     form: str
     overflow: int

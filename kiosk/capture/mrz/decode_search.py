@@ -80,7 +80,7 @@ def score(automaton: Automaton, ready: Plan, logs: Floats, symbols: Whole) -> Fl
 def likely_texts(sums: Sums) -> Texts:
     """The list of one part, likeliest first."""
     part, ready = sums.part, plan(sums.part)
-    symbols = _proposed(sums.alone(), CHANGES if part.coupled else FEW_CHANGES)
+    symbols = _proposed(sums.alone, CHANGES if part.coupled else FEW_CHANGES)
     scores = score(part.automaton, ready, np.log(sums.cells), symbols)
     order = np.argsort(-scores, kind="stable")
     symbols, scores = symbols[order], scores[order]
@@ -154,7 +154,7 @@ def _cut(choices: Choices) -> Choices:
 
 
 def likely_zones(parts: Sequence[Choices], cells: int, composite: int, seen: Floats, digits: int) -> Zones:
-    """Zones made of the parts' choices; `composite` is the cell of that digit (or -1), `seen` all evidence."""
+    """Zones made of the parts' choices; `composite` is that digit's cell (or -1), `seen` all evidence."""
     total, wrong = np.zeros(1), np.zeros(1, np.intp)
     residue, taken = np.zeros((1, 2), np.intp), np.zeros((1, 0), np.intp)
     for part in parts:

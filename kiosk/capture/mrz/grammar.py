@@ -46,7 +46,7 @@ class Automaton:
 
     @property
     def states(self) -> int:
-        return self.steps.shape[2]
+        return int(self.steps.shape[2])
 
     def classes(self) -> Floats:
         """n x S x 7: logarithm of the probability of a class in a state."""
@@ -93,8 +93,8 @@ def _build(positions: Sequence[Sequence[Rule]], letters: Floats | None = None) -
     size = max(len(rules) for rules in positions)
     spread = np.full(26, 1 / 26) if letters is None else letters
     parts = [_position(rules, size, spread) for rules in positions]
-    steps, within, after = (np.stack(column) for column in zip(*parts, strict=True))
-    return Automaton(steps, within, after)
+    steps, within = np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
+    return Automaton(steps, within, np.stack([part[2] for part in parts]))
 
 
 @cache
@@ -111,7 +111,7 @@ def any_of(*groups: str, broken: float = 0.01) -> Automaton:
 
 def _symbols(chances: Floats) -> Automaton:
     """One position, one state, any distribution over the 37 symbols."""
-    kinds = np.bincount(CLASS_OF, weights=chances, minlength=7)
+    kinds = np.asarray(np.bincount(CLASS_OF, weights=chances, minlength=7), np.float64)
     within = chances / kinds[CLASS_OF]
     return Automaton(kinds.reshape(1, 7, 1, 1), within[None], np.zeros((1, 1, 7), np.intp))
 
