@@ -1,4 +1,4 @@
-"""From the network's scores to what is printed: the likeliest print, its probability, and what else it may be.
+"""From the scores of a network to what is printed: the likeliest print, how likely it is, and what else.
 
 Priors of grammar, check digits that are right in nearly all prints, and the evidence of every cell make one
 joint distribution over texts. `lines` is its likeliest text, so a misprinted digit that is clearly seen stays
