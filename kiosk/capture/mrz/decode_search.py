@@ -77,6 +77,17 @@ def score(automaton: Automaton, ready: Plan, logs: Floats, symbols: Whole) -> Fl
     return np.asarray(total, np.float64)
 
 
+def score_one(automaton: Automaton, ready: Plan, cells: Floats, text: Whole) -> float:
+    """As `score`, of one text and not in logarithms; `cells` is the evidence, n x 37."""
+    places = np.arange(automaton.length)
+    kinds = CLASS_OF[text].tolist()
+    state, chance = 0, float((cells[places, text] * automaton.within[places, text]).prod())
+    for place, kind in enumerate(kinds):
+        chance *= ready.chances[place][state][kind]
+        state = ready.after[place][state][kind]
+    return chance
+
+
 def likely_texts(sums: Sums) -> Texts:
     """The list of one part, likeliest first."""
     part, ready = sums.part, plan(sums.part)
@@ -93,7 +104,8 @@ def _proposed(alone: Floats, counts: tuple[int, int, int]) -> Whole:
     best = alone.argmax(axis=1)
     odds = alone / np.maximum(alone.max(axis=1, keepdims=True), TINY)
     odds[np.arange(len(best)), best] = 0.0
-    likeliest = np.argsort(-odds, axis=None, kind="stable")[: max(counts)]
+    likeliest = np.argpartition(-odds, max(counts), axis=None)[: max(counts)]
+    likeliest = likeliest[np.argsort(-odds.ravel()[likeliest], kind="stable")]
     place, symbol = np.divmod(likeliest, odds.shape[1])
     sets = _changes(counts)
     costs = np.append(-np.log(odds[place, symbol] + TINY), 0.0)

@@ -50,7 +50,8 @@ class Plan:
     """What does not depend on the picture: frequencies, one of each conjugate pair, and the way back.
 
     `bins`: n x f, which tenth of a turn per unit; `back`: f x 100, real part of (values @ back) are sums by
-    residue pair; `steps`: n x 7 x (S * S), complex when there is more than one frequency.
+    residue pair; `steps`: n x 7 x (S * S), complex when there is more than one frequency. `chances` and `after`
+    are the automaton's (n x S x 7) for use outside of arrays.
     """
 
     bins: Whole
@@ -58,6 +59,8 @@ class Plan:
     steps: NDArray[np.float64] | Complex
     logs: Floats
     within: Floats
+    chances: list[list[list[float]]]
+    after: list[list[list[int]]]
 
 
 @cache
@@ -77,7 +80,8 @@ def plan(part: Part) -> Plan:
     steps = part.automaton.steps.reshape(part.automaton.length, len(CLASSES), -1)
     if len(pairs) > 1:
         steps = steps.astype(np.complex128)
-    return Plan(bins, back, steps, part.automaton.classes(), np.log(part.automaton.within))
+    logs, after = part.automaton.classes(), part.automaton.after.tolist()
+    return Plan(bins, back, steps, logs, np.log(part.automaton.within), np.exp(logs).tolist(), after)
 
 
 def _frequencies(own: bool, composite: bool) -> Whole:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from kiosk.capture.mrz.decode_forms import KEY, Variant
-from kiosk.capture.mrz.decode_search import Zones, likely_texts, likely_zones, score, with_digits
+from kiosk.capture.mrz.decode_search import Zones, likely_texts, likely_zones, score_one, with_digits
 from kiosk.capture.mrz.decode_states import States
 from kiosk.capture.mrz.decode_sums import (
     FILLED,
@@ -63,9 +63,8 @@ class Zone:
         seen = self.seen[part.digit] if part.digit >= 0 else None
         blank = 0.0
         if part.blank:
-            fillers = np.full((1, len(part.cells)), FILLED)
-            logs = np.log(done.cells)
-            blank = float(np.exp(score(part.automaton, plan(part), logs, fillers)[0])) / done.mass
+            fillers = np.full(len(part.cells), FILLED)
+            blank = score_one(part.automaton, plan(part), done.cells, fillers) / done.mass
         link = Link(part.digit_weight, seen, blank)
         return Coupled(done, link, link.outcomes(done.table / done.mass))
 
@@ -218,9 +217,7 @@ class Zone:
 
     def _share(self, run: Sums, zone: Whole) -> float:
         """Probability of a part's text among all its texts, check digits aside."""
-        text = zone[run.part.cells][None]
-        logs = score(run.part.automaton, plan(run.part), np.log(run.cells), text)
-        return float(np.exp(logs[0])) / run.mass
+        return score_one(run.part.automaton, plan(run.part), run.cells, zone[run.part.cells]) / run.mass
 
 
 def _running(outcomes: Sequence[Floats]) -> list[Floats]:

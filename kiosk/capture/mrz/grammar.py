@@ -188,9 +188,12 @@ def date(year: int | None, unknown: float) -> Automaton:
 
 
 @cache
-def name(length: int) -> Automaton:
-    """PRIMARY<<SECONDARY: one filler between components, two between identifiers, fillers to the end."""
-    letter, digit = 0.998, 0.002  # Russian documents put digits into names
+def name(length: int, digit: float = 0.0007) -> Automaton:
+    """PRIMARY<<SECONDARY: one filler between components, two between identifiers, fillers to the end.
+
+    `digit`: how often a digit stands where a letter should.
+    """
+    letter = 1 - digit
     rules: tuple[Rule, ...] = (  # start; primary, 1 and 2 fillers; secondary, 1 filler; fillers to the end
         {LETTERS: (letter, 1), FILLER: (0.002, 2), DIGITS: (digit, 1)},
         {LETTERS: (0.86, 1), FILLER: (0.14, 2), DIGITS: (digit, 1)},
@@ -198,7 +201,7 @@ def name(length: int) -> Automaton:
         {LETTERS: (0.92, 4), FILLER: (0.08, 6), DIGITS: (digit, 4)},
         {LETTERS: (0.84, 4), FILLER: (0.16, 5), DIGITS: (digit, 4)},
         {LETTERS: (0.4, 4), FILLER: (0.6, 6), DIGITS: (digit, 4)},
-        {LETTERS: (0.003, 4), FILLER: (0.997, 6), DIGITS: (0.0003, 4)},
+        {LETTERS: (0.003, 4), FILLER: (0.997, 6), DIGITS: (0.0001, 4)},
     )
     return _build([rules] * length, name_letters())
 
