@@ -50,7 +50,7 @@ class Plan:
     """What does not depend on the picture: frequencies, one of each conjugate pair, and the way back.
 
     `bins`: n x f, which tenth of a turn per unit; `back`: f x 100, real part of (values @ back) are sums by
-    residue pair; `steps`: n x 7 x (S * S), complex when there is more than one frequency. `chances` and `after`
+    residue pair; `steps`: n x 7 x (S * S), complex for more than one frequency. `chances` and `after`
     are the automaton's (n x S x 7) for use outside of arrays.
     """
 
