@@ -1,4 +1,4 @@
-"""From the network's scores to what is printed: the likeliest print, its probability, and what else it may be.
+"""From the scores of a network to what is printed: the likeliest print, how likely it is, and what else.
 
 Priors of grammar, check digits that are right in nearly all prints, and the evidence of every cell make one
 joint distribution over texts. `lines` is its likeliest text, so a misprinted digit that is clearly seen stays
@@ -15,14 +15,22 @@ import numpy as np
 from card_io.lds.mrz_layout import NUMBER_SHOWN, CheckRule, check_rules, field_spans, unchecked_fields
 from kiosk.capture.mrz.decode_accept import plausible
 from kiosk.capture.mrz.decode_certain import is_backed
-from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, variants
+from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, russian, variants
 from kiosk.capture.mrz.decode_sums import sums
 from kiosk.capture.mrz.decode_zone import Zone
-from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, SYMBOLS, Floats, Network, Whole, evidence
-from kiosk.capture.mrz.reading import Candidate, Decoded, FieldReading, KeyCandidate, LogProbabilities
+from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, Floats, Network, Whole, evidence
+from kiosk.capture.mrz.reading import (
+    SYMBOLS,
+    Candidate,
+    Decoded,
+    FieldReading,
+    KeyCandidate,
+    LogProbabilities,
+)
 
 CLEAR = 7.0  # natural logarithm: forms whose document code is this much less likely are not looked at
 FAR = 10.0  # natural logarithm: layouts this much less likely than the best add no candidates
+RUSSIAN_CODE = 0.01  # probability of PN from which the internal passport of Russia is looked at
 LONG_NUMBERS = 3  # lengths of a long number that are looked at
 ALTERNATIVES = 5
 KEYS = 6
@@ -90,7 +98,10 @@ def _zones(seen: Floats, possible: tuple[str, ...], year: int | None) -> list[Zo
     usual = [(form, variants(form, year)) for form in possible]
     codes = np.log([found[0].share * sums(found[0].parts[0], seen).mass for _, found in usual])
     kept = [found for (_, found), code in zip(usual, codes, strict=True) if code > codes.max() - CLEAR]
-    return [Zone(variant, seen) for found in kept for variant in (found[0], *_long(seen, found))]
+    chosen = [variant for found in kept for variant in (found[0], *_long(seen, found))]
+    if "TD3" in possible and seen[0, INDEX["P"]] * seen[1, INDEX["N"]] > RUSSIAN_CODE:
+        chosen.append(russian(year))
+    return [Zone(variant, seen) for variant in chosen]
 
 
 def _long(seen: Floats, found: tuple[Variant, ...]) -> list[Variant]:

@@ -3,17 +3,19 @@
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from card_io.lds.mrz_layout import SHAPES, field_spans
 from kiosk.capture.mrz.decode_forms import forms
-from kiosk.capture.mrz.prior import DIGITS, FILLER, LETTERS, SYMBOLS, Floats
-from kiosk.capture.mrz.reading import LogProbabilities
+from kiosk.capture.mrz.prior import DIGITS, FILLER, LETTERS, Floats
+from kiosk.capture.mrz.reading import SYMBOLS, LogProbabilities
 
 # Documented limits of `plausible`, to be tuned on real frames. All are shares or natural logarithms.
 MIN_SHARPNESS = -0.9  # mean over the cells of the likeliest symbol's log-probability
 MIN_FITTING = 0.88  # mean over the cells of the probability that the symbol is of the position's class
 MIN_LINE_FITTING = 0.75  # the same for the worst line
 MIN_FIRST = 0.05  # probability that the first symbol begins a document code of the form
+MIN_DIGITS = 0.3  # share of digits in dates and check digits; the others may be unknown, that is fillers
 MIN_FILLERS = 2.0  # expected number of fillers: no zone is without them
 
 _FIRSTS = {"TD1": "IACPRSTX", "TD2": "IACPRSTX", "TD3": "P", "MRVA": "V", "MRVB": "V", "FRA": "I"}
@@ -32,7 +34,7 @@ _KINDS = {
 
 
 def plausible(scores: LogProbabilities) -> bool:
-    """Whether `scores` (rows x columns x 37 raw log-probabilities) look like a zone of any form of that shape.
+    """Whether `scores` (rows x columns x 37 raw log-probabilities) look like a zone of any form so shaped.
 
     Looks at sharpness, at the classes of positions (not at check digits), at the first letter and at fillers.
     ValueError for a shape that no form has.
@@ -48,9 +50,22 @@ def plausible(scores: LogProbabilities) -> bool:
 
 def _fits(chances: Floats, form: str) -> bool:
     fitting = (chances * _allowed(form)).sum(axis=2).mean(axis=1)
+    known = float(chances[_dated(form)][:, : len(DIGITS)].sum(axis=1).mean())
     first = chances[0, 0, [SYMBOLS.index(letter) for letter in _FIRSTS[form]]].sum()
     worst, mean = float(fitting.min()), float(fitting.mean())
-    return mean >= MIN_FITTING and worst >= MIN_LINE_FITTING and float(first) >= MIN_FIRST
+    if known < MIN_DIGITS or float(first) < MIN_FIRST:
+        return False
+    return mean >= MIN_FITTING and worst >= MIN_LINE_FITTING
+
+
+@cache
+def _dated(form: str) -> NDArray[np.bool_]:
+    """Rows x columns: dates and check digits."""
+    table = np.zeros(SHAPES[form], np.bool_)
+    for name, span in field_spans(form).items():
+        if name.endswith("_check") or name in ("birth", "expiry"):
+            table[span.row, span.start : span.end] = True
+    return table
 
 
 @cache

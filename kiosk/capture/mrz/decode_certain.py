@@ -1,7 +1,7 @@
 """When a reading may be called certain: probable, and not because of check digits alone.
 
 Check digits are a weak oracle: O and 0 differ by 24, so two such errors under the weights 7 and 3 cancel,
-and G and 6, 1 and L, K and the filler do not differ at all modulo 10. A key that rests on them is not certain.
+and G and 6, 1 and L, K and the filler do not differ at all modulo 10. A key resting on them is not certain.
 """
 
 import numpy as np
@@ -36,8 +36,8 @@ def twin_odds(seen: Floats, symbols: Whole, own: Whole, composite: Whole) -> flo
     """The best odds of another text that all check digits take for this one, with one or two changes.
 
     `seen` is n x 37, `symbols` n; `own` (n x parts) and `composite` (n) are the cells' weights, a check digit
-    weighing -1 in its own sum. Errors in one picture are alike, so two changes count as the mean of the two in
-    logarithms, not as their product.
+    weighing -1 in its own sum. Errors in one picture are alike, so two changes count as their mean in
+    logarithms, not as their sum.
     """
     places = np.arange(len(symbols))
     odds = seen / seen[places, symbols][:, None]

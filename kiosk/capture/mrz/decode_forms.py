@@ -6,7 +6,7 @@ TD1 and TD2 is a variant of its own for every length, since its digit stands els
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -29,6 +29,8 @@ KEY = ("document_number", "birth", "expiry")  # what opens a chip (Doc 9303-11 s
 # Share of each form among documents of its shape.
 SHARES = {"TD1": 1.0, "TD2": 0.7, "TD3": 0.85, "MRVA": 0.15, "MRVB": 0.12, "FRA": 0.18}
 LONG_SHARE = 0.06  # of TD1 and TD2, all lengths together
+RUSSIAN_SHARE = 0.03  # of TD3: internal passports of Russia
+RUSSIAN_DIGITS = 0.07  # share of digits in their names: seven letters of the alphabet are digits there
 OTHER_SHAPE = "scores must be 3 x 30, 2 x 36 or 2 x 44 cells of 37 symbols"
 
 
@@ -57,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One layout: its parts, the cells of issuer and nationality (or none), and the composite digit (or -1)."""
+    """One layout: its parts, the cells of issuer and nationality (or none), the composite digit (or -1)."""
 
     form: str
     overflow: int
@@ -108,6 +110,19 @@ def variants(form: str, year: int | None) -> tuple[Variant, ...]:
         _variant(form, overflow, SHARES[form] * LONG_SHARE / longest, year)
         for overflow in range(1, longest + 1)
     )
+
+
+@cache
+def russian(year: int | None) -> Variant:
+    """The internal passport of Russia, a TD3 of its own: PN, digits in names, no expiry."""
+    usual = variants("TD3", year)[0]
+    automata = {
+        "document_code": grammar.any_of("P", "N", broken=0.001),
+        "name": grammar.name(39, RUSSIAN_DIGITS),
+        "expiry": grammar.date(year, 0.97),
+    }
+    parts = (replace(part, automaton=automata.get(part.name, part.automaton)) for part in usual.parts)
+    return replace(usual, share=usual.share * RUSSIAN_SHARE, parts=tuple(parts))
 
 
 def _variant(form: str, overflow: int, share: float, year: int | None) -> Variant:

@@ -77,10 +77,21 @@ def score(automaton: Automaton, ready: Plan, logs: Floats, symbols: Whole) -> Fl
     return np.asarray(total, np.float64)
 
 
+def score_one(automaton: Automaton, ready: Plan, cells: Floats, text: Whole) -> float:
+    """As `score`, of one text and not in logarithms; `cells` is the evidence, n x 37."""
+    places = np.arange(automaton.length)
+    kinds = CLASS_OF[text].tolist()
+    state, chance = 0, float((cells[places, text] * automaton.within[places, text]).prod())
+    for place, kind in enumerate(kinds):
+        chance *= ready.chances[place][state][kind]
+        state = ready.after[place][state][kind]
+    return chance
+
+
 def likely_texts(sums: Sums) -> Texts:
     """The list of one part, likeliest first."""
     part, ready = sums.part, plan(sums.part)
-    symbols = _proposed(sums.alone(), CHANGES if part.coupled else FEW_CHANGES)
+    symbols = _proposed(sums.alone, CHANGES if part.coupled else FEW_CHANGES)
     scores = score(part.automaton, ready, np.log(sums.cells), symbols)
     order = np.argsort(-scores, kind="stable")
     symbols, scores = symbols[order], scores[order]
@@ -93,7 +104,8 @@ def _proposed(alone: Floats, counts: tuple[int, int, int]) -> Whole:
     best = alone.argmax(axis=1)
     odds = alone / np.maximum(alone.max(axis=1, keepdims=True), TINY)
     odds[np.arange(len(best)), best] = 0.0
-    likeliest = np.argsort(-odds, axis=None, kind="stable")[: max(counts)]
+    likeliest = np.argpartition(-odds, max(counts), axis=None)[: max(counts)]
+    likeliest = likeliest[np.argsort(-odds.ravel()[likeliest], kind="stable")]
     place, symbol = np.divmod(likeliest, odds.shape[1])
     sets = _changes(counts)
     costs = np.append(-np.log(odds[place, symbol] + TINY), 0.0)
@@ -154,7 +166,7 @@ def _cut(choices: Choices) -> Choices:
 
 
 def likely_zones(parts: Sequence[Choices], cells: int, composite: int, seen: Floats, digits: int) -> Zones:
-    """Zones made of the parts' choices; `composite` is the cell of that digit (or -1), `seen` all evidence."""
+    """Zones made of the parts' choices; `composite` is that digit's cell (or -1), `seen` all evidence."""
     total, wrong = np.zeros(1), np.zeros(1, np.intp)
     residue, taken = np.zeros((1, 2), np.intp), np.zeros((1, 0), np.intp)
     for part in parts:

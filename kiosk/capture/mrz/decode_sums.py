@@ -8,7 +8,7 @@ the share of misprints.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ RATES: Floats = np.array(WRONG)
 MEANT = 2  # the kind whose composite digit is made from the right digits
 TINY = 1e-300
 _TURN = np.exp(2j * np.pi * np.outer(np.arange(10), np.arange(10)) / 10)  # residue x frequency
+_TEN: Whole = np.arange(10)
 _BEFORE: Whole = (np.arange(10)[:, None] - np.arange(10)[None, :]) % 10  # [c, d] -> c - d
 _AFTER: Whole = (np.arange(10)[:, None] + np.arange(10)[None, :]) % 10
 
@@ -49,7 +50,8 @@ class Plan:
     """What does not depend on the picture: frequencies, one of each conjugate pair, and the way back.
 
     `bins`: n x f, which tenth of a turn per unit; `back`: f x 100, real part of (values @ back) are sums by
-    residue pair; `steps`: n x 7 x (S * S), complex when there is more than one frequency.
+    residue pair; `steps`: n x 7 x (S * S), complex for more than one frequency. `chances` and `after`
+    are the automaton's (n x S x 7) for use outside of arrays.
     """
 
     bins: Whole
@@ -57,6 +59,8 @@ class Plan:
     steps: NDArray[np.float64] | Complex
     logs: Floats
     within: Floats
+    chances: list[list[list[float]]]
+    after: list[list[list[int]]]
 
 
 @cache
@@ -76,7 +80,8 @@ def plan(part: Part) -> Plan:
     steps = part.automaton.steps.reshape(part.automaton.length, len(CLASSES), -1)
     if len(pairs) > 1:
         steps = steps.astype(np.complex128)
-    return Plan(bins, back, steps, part.automaton.classes(), np.log(part.automaton.within))
+    logs, after = part.automaton.classes(), part.automaton.after.tolist()
+    return Plan(bins, back, steps, logs, np.log(part.automaton.within), np.exp(logs).tolist(), after)
 
 
 def _frequencies(own: bool, composite: bool) -> Whole:
@@ -100,6 +105,7 @@ class Sums:
         """Probability of the part's evidence, check digits aside."""
         return max(float(self.forward[-1, 0].real.sum()), TINY)
 
+    @cached_property
     def alone(self) -> Floats:
         """n x 37: probability of every symbol of every cell without the help of check digits."""
         automaton = self.part.automaton
@@ -138,16 +144,15 @@ def sums(part: Part, evidence: Floats) -> Sums:
 def _run(
     moves: NDArray[np.float64] | Complex,
 ) -> tuple[NDArray[np.float64] | Complex, NDArray[np.float64] | Complex]:
-    """Forward and backward products of `moves` (n x f x S x S)."""
+    """Forward and backward products of `moves` (n x f x S x S), both in one pass."""
     length, bins, size, _ = moves.shape
-    forward = np.zeros((length + 1, bins, size), moves.dtype)
-    backward = np.ones((length + 1, bins, size), moves.dtype)
-    forward[0, :, 0] = 1.0
+    both = np.concatenate((moves, moves[::-1].swapaxes(2, 3)), axis=1)
+    states = np.zeros((length + 1, 2 * bins, size), moves.dtype)
+    states[0, :bins, 0] = 1.0
+    states[0, bins:] = 1.0
     for place in range(length):
-        forward[place + 1] = np.einsum("fs,fst->ft", forward[place], moves[place])
-        last = length - 1 - place
-        backward[last] = np.einsum("fst,ft->fs", moves[last], backward[last + 1])
-    return forward, backward
+        np.matmul(states[place][:, None], both[place], out=states[place + 1][:, None])
+    return states[:, :bins], states[::-1, bins:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,31 +167,30 @@ class Link:
         """Kinds of documents x 10, by composite residue with the digit; `table`: masses 10 x 10."""
         if self.seen is None:
             return np.repeat(table[:1], len(KINDS), axis=0)
-        digits, wrong = self.seen[:10], wrong_symbol() * self.seen
-        shifted = _BEFORE[:, _times(self.weight)]  # c', d -> c
-        aligned = table.T[shifted, np.arange(10)]
-        right = aligned @ digits
-        by_value = np.bincount(RESIDUES, weights=wrong, minlength=10)
-        printed = table.sum(axis=0)[shifted] @ by_value - aligned @ wrong[:10]
-        meant = aligned @ (wrong.sum() - wrong[:10])
+        wrong, by_value = self._wrong
+        shifted = _before(self.weight)
+        aligned = table.T[shifted, _TEN]
+        chances = aligned @ np.stack((self.seen[:10], wrong[:10], wrong.sum() - wrong[:10]), axis=1)
+        right, meant = chances[:, 0], chances[:, 2]
+        printed = table.sum(axis=0)[shifted] @ by_value - chances[:, 1]
         if self.blank:
             right[0] += self.blank * self._turned_blank()
             printed[0] -= self.blank * wrong[FILLED]
             meant[0] -= self.blank * wrong[FILLED]
         kinds = RATES[:, None] * np.stack((printed, printed, meant)) + (1 - RATES)[:, None] * right
-        return np.maximum(kinds, 0.0)
+        return np.asarray(np.maximum(kinds, 0.0), np.float64)
 
     def worth(self, outside: Floats) -> Floats:
         """10 x 10: what a text with residues (o, c) is worth, given kinds of documents x 10 outside it."""
         if self.seen is None:
             return np.broadcast_to(outside.sum(axis=0), (10, 10))
-        wrong = wrong_symbol() * self.seen
-        shifted = outside[:, _AFTER[:, _times(self.weight)]]  # kind, c, d
-        by_value = np.bincount(RESIDUES, weights=wrong, minlength=10)
+        wrong, by_value = self._wrong
+        shifted = outside[:, _after(self.weight)]  # kind, c, d
         right = (1 - RATES)[:, None, None] * self.seen[:10] * shifted
         missed = RATES[:, None, None] * ((shifted @ by_value)[:, :, None] - shifted * wrong[:10])
         missed[MEANT] = RATES[MEANT] * shifted[MEANT] * (wrong.sum() - wrong[:10])
-        return np.asarray((right + missed).sum(axis=0).T, np.float64)
+        total: Floats = (right + missed).sum(axis=0).T
+        return total
 
     def blank_worth(self, outside: Floats) -> float:
         """What has to be added to `worth[0, 0]` for the text of fillers alone."""
@@ -195,19 +199,32 @@ class Link:
         missed = wrong_symbol()[FILLED] * self.seen[FILLED]
         return float(((1 - RATES) * self._turned_blank() - RATES * missed) @ outside[:, 0])
 
+    @cached_property
+    def _wrong(self) -> tuple[Floats, Floats]:
+        """Evidence of every symbol as a wrong digit (37), and its sum by residue (10)."""
+        assert self.seen is not None
+        wrong = wrong_symbol() * self.seen
+        return wrong, np.asarray(np.bincount(RESIDUES, weights=wrong, minlength=10), np.float64)
+
     def _turned_blank(self) -> float:
         assert self.seen is not None
         return float(EMPTY_DIGIT * (self.seen[FILLED] - self.seen[0]))
 
 
 @cache
-def _times(weight: int) -> Whole:
-    """What digit d adds to the composite sum."""
-    return np.asarray(np.arange(10) * weight % 10, np.intp)
+def _before(weight: int) -> Whole:
+    """[c, d]: composite residue before digit d was added to reach c."""
+    return np.asarray(_BEFORE[:, _TEN * weight % 10], np.intp)
+
+
+@cache
+def _after(weight: int) -> Whole:
+    """[c, d]: composite residue after digit d is added to c."""
+    return np.asarray(_AFTER[:, _TEN * weight % 10], np.intp)
 
 
 def composite_worth(seen: Floats | None) -> Floats:
-    """Kinds of documents x 10: what the composite digit's cell (37) says of each residue; ones without the digit."""
+    """Kinds of documents x 10: what the composite digit's cell (37) says of each residue."""
     if seen is None:
         return np.ones((len(KINDS), 10))
     wrong = wrong_symbol() * seen

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from kiosk.capture.mrz.decode_forms import KEY, Variant
-from kiosk.capture.mrz.decode_search import Zones, likely_texts, likely_zones, score, with_digits
+from kiosk.capture.mrz.decode_search import Zones, likely_texts, likely_zones, score_one, with_digits
 from kiosk.capture.mrz.decode_states import States
 from kiosk.capture.mrz.decode_sums import (
     FILLED,
@@ -63,9 +63,8 @@ class Zone:
         seen = self.seen[part.digit] if part.digit >= 0 else None
         blank = 0.0
         if part.blank:
-            fillers = np.full((1, len(part.cells)), FILLED)
-            logs = np.log(done.cells)
-            blank = float(np.exp(score(part.automaton, plan(part), logs, fillers)[0])) / done.mass
+            fillers = np.full(len(part.cells), FILLED)
+            blank = score_one(part.automaton, plan(part), done.cells, fillers) / done.mass
         link = Link(part.digit_weight, seen, blank)
         return Coupled(done, link, link.outcomes(done.table / done.mass))
 
@@ -116,7 +115,7 @@ class Zone:
         """Posterior of every character of a zone (all cells)."""
         values = np.zeros(len(zone))
         for run in self.free:
-            values[run.part.cells] = run.alone()[np.arange(len(run.cells)), zone[run.part.cells]]
+            values[run.part.cells] = run.alone[np.arange(len(run.cells)), zone[run.part.cells]]
         if self.states is not None:
             values[self.variant.states] = self.states.of_text(zone[self.variant.states])[:6]
         for part, outside in zip(self.coupled, self._outside, strict=True):
@@ -141,12 +140,10 @@ class Zone:
         return float((outcomes * outside).sum()) / self.together
 
     def alone(self, zone: Whole) -> tuple[Floats, Whole]:
-        """For every cell of the key and its digits: probability of the zone's symbol without check digits, and
-        the likeliest symbol then.
-        """
+        """Probability of each symbol of the key without check digits, and the likeliest symbol then."""
         values, best = [], []
         for part in self._key():
-            chances = part.sums.alone()
+            chances = part.sums.alone
             values.append(chances[np.arange(len(chances)), zone[part.sums.part.cells]])
             best.append(chances.argmax(axis=1))
             seen = self.seen[part.sums.part.digit]
@@ -160,7 +157,7 @@ class Zone:
         return np.concatenate([np.append(part.cells, part.digit) for part in parts])
 
     def key_weights(self) -> tuple[Whole, Whole]:
-        """Weights of the key's cells: in each own digit (n x parts; the digit itself -1) and in the composite."""
+        """Weights of the key's cells: in each own digit (n x parts; itself -1) and in the composite."""
         parts = [part.sums.part for part in self._key()]
         own = np.zeros((len(self.key_cells()), len(parts)), np.intp)
         row = 0
@@ -177,12 +174,12 @@ class Zone:
         """Posterior of every part's text, digits apart; issuer and nationality too."""
         values: dict[str, float] = {}
         for run in self.free:
-            values[run.part.name] = float(np.exp(self._score(run, zone))) / run.mass
+            values[run.part.name] = self._share(run, zone)
         if self.states is not None:
             known = self.states.of_text(zone[self.variant.states])
             values |= {"issuer": float(known[6]), "nationality": float(known[7])}
         for part, outside in zip(self.coupled, self._outside, strict=True):
-            outcomes = self._text_outcomes(part, zone, part.link)
+            outcomes = self._text_outcomes(part, zone, printed=False)
             values[part.sums.part.name] = float((outcomes * outside).sum()) / self.together
         return {name: min(max(value, 0.0), 1.0) for name, value in values.items()}
 
@@ -192,29 +189,35 @@ class Zone:
         for part in self.coupled:
             outcomes = part.outcomes
             if part.sums.part.name in KEY:
-                free = part.link if not printed else self._fixed(part, zone)
-                outcomes = self._text_outcomes(part, zone, free)
+                outcomes = self._text_outcomes(part, zone, printed=printed)
             total = convolve(total, outcomes)
         return min(max(float((_SHARES * total * self._digit).sum()) / self.together, 0.0), 1.0)
 
-    def _fixed(self, part: Coupled, zone: Whole) -> Link:
-        if part.link.seen is None:
-            return part.link
-        return Link(part.link.weight, _only(part.link.seen, int(zone[part.sums.part.digit])), part.link.blank)
+    def _text_outcomes(self, part: Coupled, zone: Whole, *, printed: bool) -> Floats:
+        """Outcomes (kinds of documents x 10) of one text alone; with `printed` of one check digit, too."""
+        spec, seen = part.sums.part, part.link.seen
+        text = zone[spec.cells]
+        digit = int(zone[spec.digit]) if printed and seen is not None else -1
+        known = (spec.name, text.tobytes(), digit)
+        if known not in self._outcomes:
+            share = self._share(part.sums, zone)
+            table = np.zeros((10, 10))
+            residues = RESIDUES[text]
+            table[residues @ spec.own % 10, residues @ spec.composite % 10] = share
+            blank = share if spec.blank and (text == FILLED).all() else 0.0
+            if seen is not None and digit >= 0:
+                seen = _only(seen, digit)
+            self._outcomes[known] = Link(spec.digit_weight, seen, blank).outcomes(table)
+        return self._outcomes[known]
 
-    def _text_outcomes(self, part: Coupled, zone: Whole, link: Link) -> Floats:
-        """Outcomes (kinds of documents x 10) of one text alone."""
-        text = zone[part.sums.part.cells]
-        share = float(np.exp(self._score(part.sums, zone))) / part.sums.mass
-        table = np.zeros((10, 10))
-        residues = RESIDUES[text]
-        table[residues @ part.sums.part.own % 10, residues @ part.sums.part.composite % 10] = share
-        blank = share if part.sums.part.blank and (text == FILLED).all() else 0.0
-        return Link(link.weight, link.seen, blank).outcomes(table)
+    @cached_property
+    def _outcomes(self) -> dict[tuple[str, bytes, int], Floats]:
+        """What `_text_outcomes` found, since likely zones share most texts."""
+        return {}
 
-    def _score(self, run: Sums, zone: Whole) -> float:
-        text = zone[run.part.cells][None]
-        return float(score(run.part.automaton, plan(run.part), np.log(run.cells), text)[0])
+    def _share(self, run: Sums, zone: Whole) -> float:
+        """Probability of a part's text among all its texts, check digits aside."""
+        return score_one(run.part.automaton, plan(run.part), run.cells, zone[run.part.cells]) / run.mass
 
 
 def _running(outcomes: Sequence[Floats]) -> list[Floats]:

@@ -46,7 +46,7 @@ class Automaton:
 
     @property
     def states(self) -> int:
-        return self.steps.shape[2]
+        return int(self.steps.shape[2])
 
     def classes(self) -> Floats:
         """n x S x 7: logarithm of the probability of a class in a state."""
@@ -93,8 +93,8 @@ def _build(positions: Sequence[Sequence[Rule]], letters: Floats | None = None) -
     size = max(len(rules) for rules in positions)
     spread = np.full(26, 1 / 26) if letters is None else letters
     parts = [_position(rules, size, spread) for rules in positions]
-    steps, within, after = (np.stack(column) for column in zip(*parts, strict=True))
-    return Automaton(steps, within, after)
+    steps, within = np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
+    return Automaton(steps, within, np.stack([part[2] for part in parts]))
 
 
 @cache
@@ -111,7 +111,7 @@ def any_of(*groups: str, broken: float = 0.01) -> Automaton:
 
 def _symbols(chances: Floats) -> Automaton:
     """One position, one state, any distribution over the 37 symbols."""
-    kinds = np.bincount(CLASS_OF, weights=chances, minlength=7)
+    kinds = np.asarray(np.bincount(CLASS_OF, weights=chances, minlength=7), np.float64)
     within = chances / kinds[CLASS_OF]
     return Automaton(kinds.reshape(1, 7, 1, 1), within[None], np.zeros((1, 1, 7), np.intp))
 
@@ -188,9 +188,12 @@ def date(year: int | None, unknown: float) -> Automaton:
 
 
 @cache
-def name(length: int) -> Automaton:
-    """PRIMARY<<SECONDARY: one filler between components, two between identifiers, fillers to the end."""
-    letter, digit = 0.998, 0.002  # Russian documents put digits into names
+def name(length: int, digit: float = 0.0007) -> Automaton:
+    """PRIMARY<<SECONDARY: one filler between components, two between identifiers, fillers to the end.
+
+    `digit`: how often a digit stands where a letter should.
+    """
+    letter = 1 - digit
     rules: tuple[Rule, ...] = (  # start; primary, 1 and 2 fillers; secondary, 1 filler; fillers to the end
         {LETTERS: (letter, 1), FILLER: (0.002, 2), DIGITS: (digit, 1)},
         {LETTERS: (0.86, 1), FILLER: (0.14, 2), DIGITS: (digit, 1)},
@@ -198,7 +201,7 @@ def name(length: int) -> Automaton:
         {LETTERS: (0.92, 4), FILLER: (0.08, 6), DIGITS: (digit, 4)},
         {LETTERS: (0.84, 4), FILLER: (0.16, 5), DIGITS: (digit, 4)},
         {LETTERS: (0.4, 4), FILLER: (0.6, 6), DIGITS: (digit, 4)},
-        {LETTERS: (0.003, 4), FILLER: (0.997, 6), DIGITS: (0.0003, 4)},
+        {LETTERS: (0.003, 4), FILLER: (0.997, 6), DIGITS: (0.0001, 4)},
     )
     return _build([rules] * length, name_letters())
 
