@@ -57,10 +57,11 @@ class BenchCommand:
         if args.fresh is not None:
             cost = fresh(max(1, args.fresh))
             out.result({"fresh": cost})
-            out.say(
-                f"fresh process: reader {cost['reader_seconds']} s, OpenCV alone {cost['opencv_seconds']} s, "
-                f"ratio {cost['ratio']} (medians of {cost['rounds']})"
-            )
+            for kind in ("seconds", "processor_seconds"):
+                out.say(
+                    f"fresh process, {kind.replace('_', ' ')}: reader {cost[f'reader_{kind}']}, OpenCV alone "
+                    f"{cost[f'opencv_{kind}']}, ratio {cost[f'{kind}_ratio']} (medians of {cost['rounds']})"
+                )
         return 0
 
     def _measure(self, args: argparse.Namespace, out: Output) -> None:

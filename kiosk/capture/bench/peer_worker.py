@@ -1,9 +1,9 @@
 """A peer MRZ reader behind the worker protocol, run by the Python that has it: `peer_worker.py NAME`.
 
 Needs the standard library and the peer; imports nothing of this project. Standard input holds one picture
-path a line, standard output one JSON line each: `lines`, `t`, `err`, `rss_self_kb`, `rss_child_kb`. A peer
-that is not there ends the program with the reason on standard error. Lines come as the peer gives them; only
-PassportEye's repaired fields are put back into their places of the line, since it repairs fields alone.
+path a line, standard output one JSON line each: `lines`, `t`, `cpu`, `err`, `rss_self_kb`, `rss_child_kb`.
+A peer that is not there ends the program with the reason on standard error. Lines come as the peer gives
+them; only PassportEye's repaired fields are put back into their places, since it repairs fields alone.
 """
 
 import importlib
@@ -137,7 +137,8 @@ def work(read: Read, answers: TextIO) -> None:
     """The protocol until the end of standard input."""
     _put(answers, {"ready": True})
     for line in sys.stdin:
-        begun, error, lines = time.perf_counter(), None, list[str]()
+        begun, worked = time.perf_counter(), processor_seconds()
+        error, lines = None, list[str]()
         try:
             lines = [str(one) for one in read(line.rstrip("\n"))]
         except Exception as raised:  # noqa: BLE001 - whatever a peer raises is its answer
@@ -147,11 +148,18 @@ def work(read: Read, answers: TextIO) -> None:
             {
                 "lines": lines,
                 "t": time.perf_counter() - begun,
+                "cpu": processor_seconds() - worked,
                 "err": error,
                 "rss_self_kb": peak_memory(),
                 "rss_child_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
             },
         )
+
+
+def processor_seconds() -> float:
+    """Of this process and of the children that have ended."""
+    uses = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
 def peak_memory() -> int:

@@ -5,6 +5,7 @@ for the peers alike.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class Tally:
 
     name: str
     rows: list[Row] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)  # seconds a frame with an MRZ
     errors: int = 0
     peak: int = 0
 
@@ -61,6 +63,8 @@ class Tally:
         certain = answer.get("certain")
         claim = certain if isinstance(certain, bool) else None
         self.rows.append(judge(truth, Answer(lines, claim), float(answer.get("t", 0.0))))
+        if truth.lines:
+            self.processor.append(float(answer.get("cpu", 0.0)))
         self.errors += bool(answer.get("err"))
         kilobytes = (int(answer.get(key, 0)) for key in ("rss_self_kb", "rss_child_kb"))
         self.peak = max(self.peak, *kilobytes)
@@ -75,6 +79,7 @@ class Tally:
             "no_mrz_output": sum(row.output for row in without),
             "errors": self.errors,
             "seconds": times([row.seconds for row in self.rows if row.has_mrz]),
+            "processor_seconds": times(self.processor),
             "peak_mb": round(self.peak / 1024),
         }
 
@@ -88,10 +93,10 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         readers = [tally.to_json() for tally in self.tallies]
-        ours = readers[0]["seconds"].get("median", 0.0)
         for reader in readers:
-            median = reader["seconds"].get("median", 0.0)
-            reader["times_ours"] = round(median / ours, 2) if ours and median else None
+            for name, ratio in (("seconds", "times_ours"), ("processor_seconds", "processor_times_ours")):
+                ours, theirs = (one[name].get("median", 0.0) for one in (readers[0], reader))
+                reader[ratio] = round(theirs / ours, 2) if ours and theirs else None
         return {"readers": readers, "missing": dict(self.missing)}
 
 
@@ -132,38 +137,57 @@ def written(samples: Iterable[Sample], directory: Path) -> Iterator[tuple[Path, 
 
 
 def fresh(rounds: int) -> dict[str, Any]:
-    """Seconds of a new Python that loads our reader, and of one that imports OpenCV only: medians of
-    `rounds` of each, taken in turn on one core after one of each that is not counted."""
+    """Seconds of a new Python that loads our reader, and of one that imports OpenCV only: medians of `rounds`
+    of each, taken in turn on one core after one of each that is not counted; by the clock and on the
+    processor."""
     programs = {"reader": _LOAD_READER, "opencv": _LOAD_OPENCV}
-    taken: dict[str, list[float]] = {name: [] for name in programs}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     with one_core():
-        for number in range(rounds + 1):
+        for _ in range(rounds + 1):
             for name, program in programs.items():
-                begun = time.perf_counter()
-                subprocess.run([sys.executable, "-c", program], env=os.environ | ONE_THREAD, check=True)
-                if number:
-                    taken[name].append(time.perf_counter() - begun)
-    medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    return {
-        "rounds": rounds,
-        **{f"{name}_seconds": round(median, 4) for name, median in medians.items()},
-        "ratio": round(medians["reader"] / medians["opencv"], 2),
-    }
+                taken[name].append(_run(program))
+    result: dict[str, Any] = {"rounds": rounds}
+    for place, kind in enumerate(("seconds", "processor_seconds")):
+        medians = {
+            name: statistics.median(one[place] for one in seconds[1:]) for name, seconds in taken.items()
+        }
+        result |= {f"{name}_{kind}": round(median, 4) for name, median in medians.items()}
+        result[f"{kind}_ratio"] = round(medians["reader"] / medians["opencv"], 2)
+    return result
+
+
+def _run(program: str) -> tuple[float, float]:
+    """Seconds by the clock and on the processor."""
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, **ONE_THREAD}, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begun, worked
+
+
+_HEAD = (
+    *("exact %", "key %", "silent", "wrong", "none"),
+    *("median s", "p95 s", "max s", "x ours", "CPU s", "x ours", "MB"),
+)
+
+
+def _seconds(taken: Mapping[str, float], name: str) -> str:
+    return f"{taken[name]:.3f}" if taken else "-"
 
 
 def lines_of(comparison: Mapping[str, Any]) -> list[str]:
     """The comparison as a table for people."""
-    head = ("exact %", "key %", "silent", "wrong", "none", "median s", "p95 s", "max s", "x ours", "MB")
-    lines = ["", f"{'reader':16}" + "".join(f"{title:>9}" for title in head)]
+    lines = ["", f"{'reader':14}" + "".join(f"{title:>9}" for title in _HEAD)]
     for reader in comparison["readers"]:
-        seconds = reader["seconds"]
         cells = (
             *(reader[name] for name in ("exact_percent", "key_percent", "silent", "key_wrong")),
             f"{reader['no_mrz_output']}/{reader['no_mrz_frames']}",
-            *(f"{seconds[name]:.3f}" if seconds else "-" for name in ("median", "p95", "max")),
-            "-" if reader["times_ours"] is None else reader["times_ours"],
+            *(_seconds(reader["seconds"], name) for name in ("median", "p95", "max")),
+            reader["times_ours"] or "-",
+            _seconds(reader["processor_seconds"], "median"),
+            reader["processor_times_ours"] or "-",
             reader["peak_mb"],
         )
-        lines.append(f"{reader['name']:16}" + "".join(f"{cell:>9}" for cell in cells))
-    lines += [f"{name:16} missing: {reason}" for name, reason in comparison["missing"].items()]
+        lines.append(f"{reader['name']:14}" + "".join(f"{cell:>9}" for cell in cells))
+    lines += [f"{name:14} missing: {reason}" for name, reason in comparison["missing"].items()]
     return lines
