@@ -1,7 +1,8 @@
 """Picture files through the MRZ reader: one answer a file, as an object for programs and as a worker.
 
 Owns the worker protocol of `shekara mrz serve`: JSON lines, `{"ready": true}` first, then for each path one
-line with `lines`, `t` (seconds for file and zone), `err` (a code or null), `rss_self_kb` and `rss_child_kb`.
+line with `lines`, `certain`, `t` (seconds for file and zone), `cpu` (the same on the processor), `err` (a
+code or null), `rss_self_kb` and `rss_child_kb` (peaks).
 """
 
 import json
@@ -142,28 +143,32 @@ def serve(paths: Iterable[bytes], answers: TextIO) -> None:
     reader = FileReader()
     _put(answers, {"ready": True})
     for line in paths:
-        begun = time.perf_counter()
-        lines, error = _served(reader, Path(os.fsdecode(line.rstrip(b"\r\n"))))
+        begun, worked = time.perf_counter(), time.process_time()
+        answered = _served(reader, Path(os.fsdecode(line.rstrip(b"\r\n"))))
         _put(
             answers,
             {
-                "lines": lines,
+                **answered,
                 "t": time.perf_counter() - begun,
-                "err": error,
+                "cpu": time.process_time() - worked,
                 "rss_self_kb": peak_memory(),
                 "rss_child_kb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
             },
         )
 
 
-def _served(reader: FileReader, path: Path) -> tuple[tuple[str, ...], str | None]:
+def _served(reader: FileReader, path: Path) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"lines": (), "certain": False}
     try:
         with quiet_decoders():
-            return reader.read(path).lines, None
+            found = reader.read(path).outcome
     except KioskError as error:
-        return (), str(error.code)
+        return {**nothing, "err": str(error.code)}
     except Exception as error:  # noqa: BLE001 - one picture must not end the worker; the type says enough
-        return (), f"{ErrorCode.INTERNAL}: {type(error).__name__}"
+        return {**nothing, "err": f"{ErrorCode.INTERNAL}: {type(error).__name__}"}
+    if isinstance(found, Missed):
+        return {**nothing, "err": None}
+    return {"lines": found.lines, "certain": found.decoded.certain, "err": None}
 
 
 def _put(answers: TextIO, values: dict[str, Any]) -> None:

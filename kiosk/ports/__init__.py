@@ -1,45 +1,50 @@
 """The sockets of the kiosk: a Protocol for every device and service, and their small values.
 
-Adapters and simulators implement these; the workflow knows nothing else of them.
+Adapters and simulators implement these; the workflow knows nothing else of them. Each room is loaded when
+something of it is asked for: a program that reads one picture needs no cases and no registry.
 """
 
-from kiosk.ports.devices import (
-    Camera,
-    CardFaces,
-    CardPress,
-    CardSlot,
-    Clock,
-    Frame,
-    Hint,
-    Image,
-    PageReader,
-    PageScan,
-    Portrait,
-    PortraitStudio,
-    Printer,
-    PrintProof,
-    PrintState,
-    PrintStatus,
-    Progress,
-    ProgressPhase,
-    RandomBytes,
-)
-from kiosk.ports.rehearsal import (
-    DeviceUris,
-    PrintedJob,
-    RehearsalDesk,
-    RehearsalTraveller,
-    StepObserver,
-)
-from kiosk.ports.services import (
-    CaseRow,
-    Commit,
-    DeliveryReport,
-    OutboxMessage,
-    QueueState,
-    Registry,
-    Store,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kiosk.ports.devices import (
+        Camera,
+        CardFaces,
+        CardPress,
+        CardSlot,
+        Clock,
+        Frame,
+        Hint,
+        Image,
+        PageReader,
+        PageScan,
+        Portrait,
+        PortraitStudio,
+        Printer,
+        PrintProof,
+        PrintState,
+        PrintStatus,
+        Progress,
+        ProgressPhase,
+        RandomBytes,
+    )
+    from kiosk.ports.rehearsal import (
+        DeviceUris,
+        PrintedJob,
+        RehearsalDesk,
+        RehearsalTraveller,
+        StepObserver,
+    )
+    from kiosk.ports.services import (
+        CaseRow,
+        Commit,
+        DeliveryReport,
+        OutboxMessage,
+        QueueState,
+        Registry,
+        Store,
+    )
 
 __all__ = [
     "Camera",
@@ -74,3 +79,15 @@ __all__ = [
     "StepObserver",
     "Store",
 ]
+
+_ROOMS = ("devices", "services", "rehearsal")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            for room in _ROOMS:
+                module = import_module(f"{__name__}.{room}")
+                if hasattr(module, name):
+                    return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,19 +4,22 @@ Blocking calls run on lanes, take a `cancel` event where they can be long, and r
 or `CardError`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from threading import Event as CancelEvent
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from card_io.apdu import Link
-from kiosk.domain.card import CardDescription
+if TYPE_CHECKING:
+    from card_io.apdu import Link
+    from kiosk.domain.card import CardDescription
 
 RandomBytes = Callable[[int], bytes]
 Image = NDArray[np.uint8]  # height x width x 3, BGR

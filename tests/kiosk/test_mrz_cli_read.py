@@ -194,8 +194,9 @@ def test_the_worker_answers_every_line_and_outlives_bad_ones(pictures: dict[str,
     ]
     assert [bool(answer["lines"]) for answer in answers] == [True, *5 * [False], True, *4 * [False]]
     assert answers[0]["lines"] == list(TD3)
+    assert [answer["certain"] for answer in answers] == [True, *5 * [False], True, *4 * [False]]
     for answer in answers:
-        assert set(answer) == {"lines", "t", "err", "rss_self_kb", "rss_child_kb"}
+        assert set(answer) == {"lines", "certain", "t", "cpu", "err", "rss_self_kb", "rss_child_kb"}
         assert answer["t"] >= 0
         assert answer["rss_self_kb"] > 1000
 

@@ -1,6 +1,7 @@
 """Sets on disk: a directory of pictures with `truth.json`, read and written."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import cv2
 
 from kiosk.capture.bench.synthetic import Sample, Truth
-from kiosk.capture.images import decode_image
+from kiosk.capture.picture_files import load_picture
 from kiosk.errors import ErrorCode, KioskError
 
 TRUTH = "truth.json"
@@ -25,14 +26,20 @@ class Folder:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def samples(self, limit: int | None = None) -> Iterator[Sample]:
-        """Pictures in the order of the list; IMAGE_UNREADABLE for a file that is none or is missing."""
+    def files(self, limit: int | None = None) -> Iterator[tuple[Path, Truth]]:
+        """Files in the order of the list, not opened."""
         for entry in self._entries[:limit]:
+            yield self._path / Path(entry["file"]).name, _truth(entry)
+
+    def samples(self, limit: int | None = None) -> Iterator[Sample]:
+        """Pictures, decoded as `shekara mrz read` does; IMAGE_UNREADABLE for a file that is none."""
+        for path, truth in self.files(limit):
+            begun = time.perf_counter()
             try:
-                data = (self._path / Path(entry["file"]).name).read_bytes()
-            except OSError as error:
-                raise KioskError(ErrorCode.IMAGE_UNREADABLE, f"{entry['file']}: {error.strerror}") from error
-            yield Sample(decode_image(data), _truth(entry))
+                picture = load_picture(path)
+            except KioskError as error:
+                raise KioskError(error.code, f"{path.name}: {error.detail}") from error
+            yield Sample(picture.pixels, truth, time.perf_counter() - begun)
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:

@@ -77,10 +77,11 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A frame (height x width x 3, BGR) and its truth."""
+    """A frame (height x width x 3, BGR; height x width, grey, from a file) and its truth."""
 
     image: Pixels = field(repr=False)
     truth: Truth
+    file_seconds: float = 0.0  # what opening and decoding its file took
 
 
 def make(seed: int, index: int, size: tuple[int, int] = FRAME) -> Sample:
