@@ -20,16 +20,15 @@ from kiosk.domain.documents import Declaration, PageReading, Sex, TravelDocument
 from kiosk.domain.roles import Action, Role
 from kiosk.domain.stay import Stay, assess
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import Frame, Hint, PageScan, Progress, ProgressPhase
+from kiosk.ports import Frame, Guidance, Hint, PageScan, Progress, ProgressPhase
 from kiosk.workflow.card_data import read_mrz
 from kiosk.workflow.case_log import CaseLog
 
-FrameWatcher = Callable[[Frame, Hint | None], None]
+FrameWatcher = Callable[[Frame, Guidance | None], None]
 FRAME_TIMEOUT = 2.0  # seconds without a new frame before the camera counts as silent
-AGREEING_FRAMES = 2  # a page counts when two frames in a row read the same lines
 
 
-def _ignore_frame(_frame: Frame, _hint: Hint | None) -> None:
+def _ignore_frame(_frame: Frame, _guidance: Guidance | None) -> None:
     return None
 
 
@@ -45,7 +44,7 @@ class Inspecting:
     def scan_document(
         self, *, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher | None
     ) -> Case:
-        """Watch the camera until two frames agree on a readable MRZ. MRZ_NOT_FOUND after `timeout`."""
+        """Watch the camera until the frames agree on a readable MRZ. MRZ_NOT_FOUND after `timeout`."""
         self._log.require(Action.INSPECT)
         with self._log.step("page"):
             self._log.hooks.on_progress(Progress(ProgressPhase.LOOK_FOR_PAGE))
@@ -62,21 +61,17 @@ class Inspecting:
 
     def _watch(self, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher) -> PageScan:
         deadline = time.monotonic() + timeout
-        previous: tuple[str, ...] = ()
-        agreeing = 0
+        self._desk.page_reader.restart()
         while time.monotonic() < deadline:
             if cancel is not None and cancel.is_set():
                 raise KioskError(ErrorCode.CANCELLED)
             frame = self._desk.camera.read(FRAME_TIMEOUT)
             found = self._desk.page_reader.read(frame)
-            if isinstance(found, Hint):
+            if isinstance(found, Guidance):
                 on_frame(frame, found)
-                previous, agreeing = (), 0
                 continue
-            on_frame(frame, Hint.HOLD_STILL)
-            agreeing = agreeing + 1 if found.lines == previous else 1
-            previous = found.lines
-            if agreeing >= AGREEING_FRAMES and self._readable(found.lines):
+            on_frame(frame, Guidance(Hint.HOLD_STILL, found.corners))
+            if self._readable(found.lines):
                 return found
         raise KioskError(ErrorCode.MRZ_NOT_FOUND)
 

@@ -30,6 +30,7 @@ from kiosk.ports import (
     CaseRow,
     DeliveryReport,
     Frame,
+    Guidance,
     Hint,
     Progress,
     ProgressPhase,
@@ -100,6 +101,9 @@ def jpeg(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=88)
     return out.getvalue()
+
+
+REGION = ((16.0, 36.0), (48.0, 36.0), (48.0, 44.0), (16.0, 44.0))
 
 
 @cache
@@ -190,7 +194,7 @@ class FakeSession:
     def scan_document(self, *, cancel: Any = None, timeout: float = 30, on_frame: Any = None) -> Case:
         self._begin("scan_document")
         for number in range(self.kiosk.plan.frames):
-            on_frame(Frame(camera_frame(), number, float(number)), Hint.HOLD_STILL)
+            on_frame(Frame(camera_frame(), number, float(number)), Guidance(Hint.HOLD_STILL, REGION))
         return self._page(PageReading(LINES, 0.994, self.kiosk.plan.doubtful, "page", "page-face"))
 
     def type_mrz(self, lines: tuple[str, ...]) -> Case:
