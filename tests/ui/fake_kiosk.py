@@ -103,9 +103,6 @@ def jpeg(image: Any) -> bytes:
     return out.getvalue()
 
 
-REGION = ((16.0, 36.0), (48.0, 36.0), (48.0, 44.0), (16.0, 44.0))
-
-
 @cache
 def camera_frame() -> Any:
     return decode_image(still(page(), "fake", 1))
@@ -194,7 +191,7 @@ class FakeSession:
     def scan_document(self, *, cancel: Any = None, timeout: float = 30, on_frame: Any = None) -> Case:
         self._begin("scan_document")
         for number in range(self.kiosk.plan.frames):
-            on_frame(Frame(camera_frame(), number, float(number)), Guidance(Hint.HOLD_STILL, REGION))
+            on_frame(Frame(camera_frame(), number, float(number)), Guidance(Hint.HOLD_STILL))
         return self._page(PageReading(LINES, 0.994, self.kiosk.plan.doubtful, "page", "page-face"))
 
     def type_mrz(self, lines: tuple[str, ...]) -> Case:

@@ -71,6 +71,11 @@ class DocumentView(QWidget):
     def live(self) -> bool:
         return self._live
 
+    @property
+    def region(self) -> Corners:
+        """What is outlined on the live picture, in shares of its sides."""
+        return self._region if self._live else ()
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)

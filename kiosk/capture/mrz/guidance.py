@@ -20,7 +20,7 @@ EDGE = 2.0  # pixels: closer to the border the zone counts as cut off
 TURN = 25.0  # degrees off the nearest axis
 LEAN = 1.35  # one end of the zone against the other
 GLARE_SHARE = 0.04  # of the zone, or of the picture, burnt out
-SOFT_EDGES = 0.07  # steepest edges of sharp print are steeper: shares of its contrast per pixel
+SOFT_EDGES = 0.09  # steepest edges of legible print are steeper: shares of the paper's level per pixel
 SOFT_PICTURE = 14.0  # the same of a whole picture, grey levels per pixel
 DARK_PAPER = 60  # grey level of the lightest part of the zone
 DARK_PICTURE = 32
@@ -92,12 +92,12 @@ def _out_of_place(gray: Gray, corners: Points, pitch: float | None) -> Hint | No
 def _poorly_seen(gray: Gray, corners: Points, pitch: float | None) -> Hint | None:
     """Too dark, glare, blurred: by the pixels of the zone itself."""
     zone = _straight(gray, corners, pitch)
-    dark, light = (float(level) for level in np.percentile(zone, (2, 95)))
-    if light < DARK_PAPER:
+    paper = float(np.percentile(zone, 95))
+    if paper < DARK_PAPER:
         return Hint.TOO_DARK
     if float((zone >= _BURNT).mean()) > GLARE_SHARE:
         return Hint.GLARE
-    return Hint.BLURRED if sharpness(zone) < SOFT_EDGES * max(light - dark, 1.0) else None
+    return Hint.BLURRED if sharpness(zone) < SOFT_EDGES * paper else None
 
 
 def _straight(gray: Gray, corners: Points, pitch: float | None) -> Gray:

@@ -76,7 +76,8 @@ class StreamReader:
         decoded = self._count(found)
         if self._due(decoded):
             return self._deliver(found, decoded)
-        return self._advise(Guidance(Hint.HOLD_STILL, _corners(found)))
+        self._shown = self._next = Guidance(Hint.HOLD_STILL, _corners(found))
+        return self._shown
 
     def _count(self, found: Reading) -> Decoded:
         """Let the frame vote; a changed document begins another vote."""

@@ -47,14 +47,18 @@ def _alike(before: Decoded, now: Decoded) -> bool:
 
 def by_scores(
     combine: Callable[[list[LogProbabilities]], LogProbabilities],
-    decode: Callable[[LogProbabilities], Decoded],
+    decode: Callable[[LogProbabilities], Decoded | None],
 ) -> Judge:
-    """Add the evidence for every character over the frames, then decode once."""
+    """Add the evidence for every character over the frames, then decode once.
+
+    Where the sum of several readings is none, the newest stands, without being certain.
+    """
 
     def judge(readings: Sequence[Reading]) -> Decoded:
         if len(readings) == 1:
             return readings[0].decoded
-        return decode(combine([reading.scores for reading in readings]))
+        found = decode(combine([reading.scores for reading in readings]))
+        return replace(readings[-1].decoded, certain=False) if found is None else found
 
     return judge
 
