@@ -59,7 +59,7 @@ class Hand:
     def at(self, seconds: float) -> Double:
         """Homography from the frame as it would be seen at rest to the frame at that moment."""
         part = min(1.0, max(0.0, (seconds - self.enters) / (self.steady - self.enters)))
-        left = (1 - part) ** 2 * (1 + 2 * part)  # 1 to 0, slow at both ends
+        left = 1 - part**3 * (10 - 15 * part + 6 * part**2)  # least jerk: how hands reach (Flash, Hogan 1985)
         x, y, turn = left * self.sway.at(seconds) + self.tremor.at(seconds)
         x, y = x + left * self.start[0], y + left * self.start[1]
         angle, (width, height) = turn / 1000, FRAME
