@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 
 from kiosk.capture.images import encode_jpeg
+from kiosk.capture.mrz.decode import combine, decode
 from kiosk.capture.mrz.reader import MrzReader
 from kiosk.capture.mrz.reading import Reading
 from kiosk.capture.mrz.stream import StreamReader
-from kiosk.capture.mrz.vote import by_characters
+from kiosk.capture.mrz.vote import by_scores
 from kiosk.capture.page import cut
 from kiosk.ports import Frame, Guidance, PageScan
 
@@ -16,7 +17,7 @@ class PixelPageReader:
     """A `PageReader` that works on the pixels alone. Used from one thread."""
 
     def __init__(self, stream: StreamReader | None = None, *, pictures: bool = True) -> None:
-        self._stream = stream or StreamReader(MrzReader(), by_characters)
+        self._stream = stream or StreamReader(MrzReader(), by_scores(combine, decode))
         self._pictures = pictures
 
     def restart(self) -> None:

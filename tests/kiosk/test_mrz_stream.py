@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kiosk.capture.mrz import decode as shipped
 from kiosk.capture.mrz.reading import SYMBOLS, Decoded, Gray, Grid, LogProbabilities, Missed, Reading
 from kiosk.capture.mrz.stream import Delivered, StreamReader
 from kiosk.capture.mrz.vote import Judge, by_characters, by_scores, same_zone
@@ -103,6 +104,16 @@ def test_different_mistakes_in_two_frames_give_the_right_text(judge: Judge) -> N
     assert judge((one, two, three)).lines == LINES
 
 
+def test_the_shipped_decoder_votes_too() -> None:
+    one = reading(wrong={(0, 6): ("B", 0.8)})
+    two = reading(wrong={(1, 3): ("O", 0.8), (1, 14): ("6", 0.5)})
+    voted = by_scores(shipped.combine, shipped.decode)((one, two))
+    assert voted.lines == LINES
+    assert voted.keys[0].number == "L898902C3"
+    blank = replace(one, scores=np.zeros_like(one.scores))
+    assert by_scores(shipped.combine, shipped.decode)((blank, blank)).lines == one.lines
+
+
 def test_a_vote_becomes_certain_where_no_frame_is() -> None:
     one, two = reading(wrong={(0, 6): ("B", 0.55)}), reading(wrong={(1, 3): ("O", 0.55)})
     assert not one.decoded.certain
@@ -132,8 +143,11 @@ def test_a_changed_document_begins_another_vote() -> None:
 
 
 def test_a_gap_or_a_jump_begins_another_vote() -> None:
-    late = run(reading(), reading(), step=1.0)
-    assert all(isinstance(answer, Guidance) for answer in late)
+    gone = run(reading(), Missed(Hint.NO_DOCUMENT), reading(), step=0.5)
+    assert all(isinstance(answer, Guidance) for answer in gone)
+    assert isinstance(run(reading(), Missed(Hint.GLARE), reading())[2], Delivered)
+    assert isinstance(run(reading(), reading(), step=2.0)[1], Delivered)  # a busy machine
+    assert isinstance(run(reading(), reading(), step=5.0)[1], Guidance)
     jumped = run(reading(), reading(shift=90.0))
     assert isinstance(jumped[1], Guidance)
     moved = run(reading(), reading(shift=9.0))
@@ -170,7 +184,7 @@ def test_open_names_are_waited_for_a_little() -> None:
     decoded = replace(reading().decoded, confidence=0.8)
     answers = run(*[reading()] * 20, judge=lambda readings: decoded)
     first = next(n for n, answer in enumerate(answers) if isinstance(answer, Delivered))
-    assert first * 0.05 == pytest.approx(0.5)
+    assert first * 0.05 == pytest.approx(0.3)
 
 
 def test_late_pictures_are_dropped() -> None:

@@ -22,11 +22,12 @@ from kiosk.ports import Corners, Guidance, Hint
 MOST_FRAMES = 10  # that vote together; the oldest leaves
 AGREEING = 2  # frames a certain result needs
 WHOLE = 0.95  # confidence in all lines from which names count as read, too
-NAMES_SECONDS = 0.5  # waited for the names once the key fields are certain
+NAMES_SECONDS = 0.3  # waited for the names once the key fields are certain
 PATIENCE = 2.0  # seconds of readings after which the best is delivered as not certain
 REPEATING = 0.8  # seconds of unchanged text after which more frames are of no use
 STEADY_FRAMES = 3  # unchanged text, at least
-FORGET = 0.7  # seconds without a reading: the document was taken away
+FORGET = 0.7  # seconds without a reading though pictures came: the document was taken away
+BUSY = 4.0  # the same where no picture came: a busy machine
 _MOVING = (Hint.BLURRED, Hint.GLARE, Hint.TILTED, Hint.UPSIDE_DOWN)
 
 
@@ -58,6 +59,7 @@ class StreamReader:
         self._begun = self._last = self._unchanged_since = 0.0
         self._text: tuple[str, ...] = ()
         self._unchanged = 0
+        self._missed = False
         self._at = -1.0
         self._picture: Gray | None = None
         self._shown = self._next = Guidance(Hint.NO_DOCUMENT)
@@ -72,6 +74,7 @@ class StreamReader:
         self._picture = picture
         found = self._reader.read(gray)
         if isinstance(found, Missed):
+            self._missed = True
             return self._advise(_hint(found, moving=moving))
         decoded = self._count(found)
         if self._due(decoded):
@@ -81,12 +84,12 @@ class StreamReader:
 
     def _count(self, found: Reading) -> Decoded:
         """Let the frame vote; a changed document begins another vote."""
-        late = self._at - self._last > FORGET
+        late = self._at - self._last > (FORGET if self._missed else BUSY)
         if late or not self._votes or not same_zone(self._votes[-1], found):
             self._votes.clear()
             self._begun, self._text, self._unchanged = self._at, (), 0
         self._votes.append(found)
-        self._last = self._at
+        self._last, self._missed = self._at, False
         decoded = self._judge(tuple(self._votes))
         if decoded.lines != self._text:
             self._text, self._unchanged, self._unchanged_since = decoded.lines, 0, self._at

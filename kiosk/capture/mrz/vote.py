@@ -46,17 +46,20 @@ def _alike(before: Decoded, now: Decoded) -> bool:
 
 
 def by_scores(
-    combine: Callable[[list[LogProbabilities]], LogProbabilities],
+    combine: Callable[[Sequence[LogProbabilities]], LogProbabilities],
     decode: Callable[[LogProbabilities], Decoded | None],
 ) -> Judge:
     """Add the evidence for every character over the frames, then decode once.
 
-    Where the sum of several readings is none, the newest stands, without being certain.
+    Where the sum of several readings is none, the newest stands, without being certain. Readings whose scores
+    say nothing (all the same) vote by their characters.
     """
 
     def judge(readings: Sequence[Reading]) -> Decoded:
         if len(readings) == 1:
             return readings[0].decoded
+        if not any(reading.scores.any() for reading in readings):
+            return by_characters(readings)
         found = decode(combine([reading.scores for reading in readings]))
         return replace(readings[-1].decoded, certain=False) if found is None else found
 
