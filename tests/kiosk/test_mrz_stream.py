@@ -143,11 +143,12 @@ def test_a_changed_document_begins_another_vote() -> None:
 
 
 def test_a_gap_or_a_jump_begins_another_vote() -> None:
-    gone = run(reading(), Missed(Hint.NO_DOCUMENT), reading(), step=0.5)
+    gone = run(reading(), *[Missed(Hint.NO_DOCUMENT)] * 3, reading(), step=0.3)
     assert all(isinstance(answer, Guidance) for answer in gone)
     assert isinstance(run(reading(), Missed(Hint.GLARE), reading())[2], Delivered)
-    assert isinstance(run(reading(), reading(), step=2.0)[1], Delivered)  # a busy machine
-    assert isinstance(run(reading(), reading(), step=5.0)[1], Guidance)
+    busy = run(reading(), Missed(Hint.GLARE), reading(), step=1.5)
+    assert isinstance(busy[2], Delivered)
+    assert isinstance(run(reading(), reading(), step=20.0)[1], Guidance)
     jumped = run(reading(), reading(shift=90.0))
     assert isinstance(jumped[1], Guidance)
     moved = run(reading(), reading(shift=9.0))

@@ -26,8 +26,9 @@ NAMES_SECONDS = 0.3  # waited for the names once the key fields are certain
 PATIENCE = 2.0  # seconds of readings after which the best is delivered as not certain
 REPEATING = 0.8  # seconds of unchanged text after which more frames are of no use
 STEADY_FRAMES = 3  # unchanged text, at least
-FORGET = 0.7  # seconds without a reading though pictures came: the document was taken away
-BUSY = 4.0  # the same where no picture came: a busy machine
+FORGET = 0.7  # seconds without a reading and
+GONE = 3  # pictures without one: the document was taken away
+BUSY = 15.0  # seconds without a reading that are too long, however few pictures came
 _MOVING = (Hint.BLURRED, Hint.GLARE, Hint.TILTED, Hint.UPSIDE_DOWN)
 
 
@@ -59,7 +60,7 @@ class StreamReader:
         self._begun = self._last = self._unchanged_since = 0.0
         self._text: tuple[str, ...] = ()
         self._unchanged = 0
-        self._missed = False
+        self._missed = 0
         self._at = -1.0
         self._picture: Gray | None = None
         self._shown = self._next = Guidance(Hint.NO_DOCUMENT)
@@ -74,7 +75,7 @@ class StreamReader:
         self._picture = picture
         found = self._reader.read(gray)
         if isinstance(found, Missed):
-            self._missed = True
+            self._missed += 1
             return self._advise(_hint(found, moving=moving))
         decoded = self._count(found)
         if self._due(decoded):
@@ -84,12 +85,12 @@ class StreamReader:
 
     def _count(self, found: Reading) -> Decoded:
         """Let the frame vote; a changed document begins another vote."""
-        late = self._at - self._last > (FORGET if self._missed else BUSY)
+        late = self._at - self._last > (FORGET if self._missed >= GONE else BUSY)
         if late or not self._votes or not same_zone(self._votes[-1], found):
             self._votes.clear()
             self._begun, self._text, self._unchanged = self._at, (), 0
         self._votes.append(found)
-        self._last, self._missed = self._at, False
+        self._last, self._missed = self._at, 0
         decoded = self._judge(tuple(self._votes))
         if decoded.lines != self._text:
             self._text, self._unchanged, self._unchanged_since = decoded.lines, 0, self._at
