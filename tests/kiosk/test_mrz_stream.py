@@ -114,6 +114,22 @@ def test_the_shipped_decoder_votes_too() -> None:
     assert by_scores(shipped.combine, shipped.decode)((blank, blank)).lines == one.lines
 
 
+def test_two_certain_frames_that_agree_are_not_added_up() -> None:
+    def never(scores: LogProbabilities) -> Decoded:
+        raise AssertionError(scores.shape)
+
+    both = reading(), reading(sure=0.98)
+    assert by_scores(combine, never)(both) is both[1].decoded
+
+
+def test_a_sum_that_is_no_zone_is_never_certain() -> None:
+    both = reading(wrong={(1, 3): ("O", 0.55)}), reading()
+    said = by_scores(combine, lambda _scores: None)(both)
+    assert said.lines == LINES
+    assert both[1].decoded.certain
+    assert not said.certain
+
+
 def test_a_vote_becomes_certain_where_no_frame_is() -> None:
     one, two = reading(wrong={(0, 6): ("B", 0.55)}), reading(wrong={(1, 3): ("O", 0.55)})
     assert not one.decoded.certain

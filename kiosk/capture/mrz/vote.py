@@ -56,12 +56,13 @@ def by_scores(
     """
 
     def judge(readings: Sequence[Reading]) -> Decoded:
-        if len(readings) == 1:
-            return readings[0].decoded
+        newest, before = readings[-1].decoded, readings[-2:][0].decoded
+        if len(readings) == 1 or (newest.certain and before.certain and newest.lines == before.lines):
+            return newest  # adding them up would say the same, and costs another decoding
         if not any(reading.scores.any() for reading in readings):
             return by_characters(readings)
         found = decode(combine([reading.scores for reading in readings]))
-        return replace(readings[-1].decoded, certain=False) if found is None else found
+        return replace(newest, certain=False) if found is None else found
 
     return judge
 
