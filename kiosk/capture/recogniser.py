@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from kiosk.capture.finder import Band, Gray, find_bands
 from kiosk.capture.glyphs import ALPHABET, Templates, template_sets
 from kiosk.capture.grid import Grid, Match, find_rows, fit_line, grown, match, pull
-from kiosk.capture.hints import explain
+from kiosk.capture.mrz.evidence import Evidence
+from kiosk.capture.mrz.guidance import explain
 from kiosk.ports import Hint
 
 MIN_MATCH = 0.8  # mean correlation below which a grid is not an MRZ
@@ -81,7 +82,14 @@ def read_mrz(gray: Gray) -> MrzReading | Hint:
                 best = found
         if looks >= MAX_LOOKS:
             break
-    return explain(gray, best, widest)
+    return explain(gray, _evidence(best, widest)).hint
+
+
+def _evidence(best: Match | None, widest: float) -> Evidence:
+    if best is None:
+        return Evidence(span=widest)
+    corners = tuple((float(x), float(y)) for x, y in best.grid.corners())
+    return Evidence(corners, best.grid.pitch(), best.mean, widest)
 
 
 def _matches(gray: Gray, band: Band) -> Iterator[Match]:
