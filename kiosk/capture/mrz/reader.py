@@ -1,31 +1,23 @@
 """The whole seam: a grey picture in, a `Reading` or a `Missed` out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from kiosk.capture.mrz.blocks import Shown, find_grids, show
 from kiosk.capture.mrz.decode import decode
+from kiosk.capture.mrz.evidence import Evidence
 from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
+from kiosk.capture.mrz.guidance import explain
 from kiosk.capture.mrz.networks import Networks
-from kiosk.capture.mrz.reading import Corners, Gray, Missed, Reading
-from kiosk.ports import Hint
+from kiosk.capture.mrz.reading import Gray, Missed, Reading
 
 MOST_EMPTY = 0.25  # mean probability that a cell of the block shows nothing
 LEAST_BEYOND = 0.5  # the same of the cells around it, at least
 LEAST_SURE = 0.55
 SURE = 0.93  # no other grid is tried
-GRIDS = 2  # of one zone
+GRIDS = 3  # of one zone
+SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
 CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
-
-
-@dataclass(frozen=True, eq=False)
-class _Attempt:
-    """The best that was seen of a zone that was not read."""
-
-    corners: Corners
-    pitch: float
-    score: float
 
 
 class MrzReader:
@@ -36,23 +28,22 @@ class MrzReader:
 
     def read(self, gray: Gray) -> Reading | Missed:
         """`gray` is height x width, 8 bit, any orientation; the zone with the best evidence is read."""
-        best: _Attempt | None = None
+        best = Evidence()
         for zone in self._zones(gray):
             outcome = self._read_zone(gray, zone)
             if isinstance(outcome, Reading):
                 return outcome
-            if best is None or outcome.score > best.score:
+            if outcome.score > best.score:
                 best = outcome
-        if best is None:
-            return Missed(Hint.NO_DOCUMENT)
-        return Missed(Hint.HOLD_STILL, best.corners)
+        guidance = explain(gray, best)
+        return Missed(guidance.hint, guidance.region)
 
     def _zones(self, gray: Gray) -> Iterator[Zone]:
         yield from find_zones(gray, self._networks)
         if max(gray.shape) >= CLOSER_FROM:
             yield from find_zones_closer(gray, self._networks)
 
-    def _read_zone(self, gray: Gray, zone: Zone) -> Reading | _Attempt:
+    def _read_zone(self, gray: Gray, zone: Zone) -> Reading | Evidence:
         seen: list[Shown] = []
         for grid in islice(find_grids(gray, zone, self._networks), GRIDS):
             seen.append(show(gray, grid, self._networks))
@@ -62,10 +53,11 @@ class MrzReader:
             if _acceptable(shown) and (decoded := decode(shown.scores)) is not None:
                 return Reading(decoded, shown.grid, shown.scores)
         if not seen:
-            return _Attempt(zone.corners(), zone.pitch, 0.5)
+            return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
         grid, sure = seen[0].grid, max(shown.sure for shown in seen)
         corners = tuple((float(x), float(y)) for x, y in grid.corners())
-        return _Attempt(corners, grid.pitch(), sure)
+        length = grid.pitch() * grid.columns
+        return Evidence(corners, grid.pitch(), max(sure, SCORE_OF_ZONE), length)
 
 
 def _acceptable(shown: Shown) -> bool:
