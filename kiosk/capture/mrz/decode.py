@@ -12,10 +12,17 @@ from functools import cache
 
 import numpy as np
 
-from card_io.lds.mrz_layout import NUMBER_SHOWN, CheckRule, check_rules, field_spans, unchecked_fields
+from card_io.lds.mrz_layout import (
+    NUMBER_SHOWN,
+    CheckRule,
+    check_rules,
+    field_spans,
+    longest_overflow,
+    unchecked_fields,
+)
 from kiosk.capture.mrz.decode_accept import plausible
 from kiosk.capture.mrz.decode_certain import is_backed
-from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, russian, variants
+from kiosk.capture.mrz.decode_forms import KEY, OTHER_SHAPE, Variant, forms, russian, variant
 from kiosk.capture.mrz.decode_sums import sums
 from kiosk.capture.mrz.decode_zone import Zone
 from kiosk.capture.mrz.prior import DIGITS, FILLER, INDEX, NETWORK, Floats, Network, Whole, evidence
@@ -95,34 +102,28 @@ def combine(scores: Sequence[LogProbabilities]) -> LogProbabilities:
 
 def _zones(seen: Floats, possible: tuple[str, ...], year: int | None) -> list[Zone]:
     """Layouts worth looking at: by document code first, then by where a long number's digit would stand."""
-    usual = [(form, variants(form, year)) for form in possible]
-    codes = np.log([found[0].share * sums(found[0].parts[0], seen).mass for _, found in usual])
-    kept = [found for (_, found), code in zip(usual, codes, strict=True) if code > codes.max() - CLEAR]
-    chosen = [variant for found in kept for variant in (found[0], *_long(seen, found))]
+    usual = [variant(form, year) for form in possible]
+    codes = np.log([found.share * sums(found.parts[0], seen).mass for found in usual])
+    kept = [found for found, code in zip(usual, codes, strict=True) if code > codes.max() - CLEAR]
+    chosen = [*kept, *(other for found in kept for other in _long(seen, found, year))]
     if "TD3" in possible and seen[0, INDEX["P"]] * seen[1, INDEX["N"]] > RUSSIAN_CODE:
         chosen.append(russian(year))
-    return [Zone(variant, seen) for variant in chosen]
+    return [Zone(layout, seen) for layout in chosen]
 
 
-def _long(seen: Floats, found: tuple[Variant, ...]) -> list[Variant]:
+def _long(seen: Floats, usual: Variant, year: int | None) -> list[Variant]:
     """Layouts with a long number that the cells do not rule out, the likeliest few."""
-    if len(found) == 1:
+    longest = longest_overflow(usual.form)
+    if not longest:
         return []
+    parts = {part.name: part for part in usual.parts}
+    place, behind = parts["document_number"].digit, parts["optional"].cells
     filler, digits = seen[:, INDEX[FILLER]], seen[:, : len(DIGITS)].sum(axis=1)
-    place = found[0].parts[_number(found[0])].digit
-    odds = {}
-    for variant in found[1:]:
-        part = variant.parts[_number(variant)]
-        rest = part.cells[10 : 10 + variant.overflow]
-        chance = filler[place] * digits[part.digit] * filler[part.digit + 1] * (1 - filler[rest]).prod()
-        odds[variant] = float(chance * variant.share)
-    likely = sorted(found[1:], key=lambda variant: -odds[variant])[:LONG_NUMBERS]
-    limit = np.exp(-FAR) * digits[place] * found[0].share
-    return [variant for variant in likely if odds[variant] > limit]
-
-
-def _number(variant: Variant) -> int:
-    return next(place for place, part in enumerate(variant.parts) if part.name == "document_number")
+    unbroken = np.cumprod(1 - filler[behind[:longest]])
+    odds = filler[place] * unbroken * digits[behind[1:-1]] * filler[behind[2:]]
+    likely = np.argsort(-odds)[:LONG_NUMBERS]
+    limit = np.exp(-FAR) * digits[place]
+    return [variant(usual.form, year, int(size) + 1) for size in likely if odds[size] > limit]
 
 
 def _reads(near: list[tuple[Zone, float]], total: float) -> list[_Read]:
@@ -158,7 +159,7 @@ def _decoded(reads: list[_Read], near: list[tuple[Zone, float]], certain: float)
         characters=tuple(tuple(float(value) for value in row) for row in rows),
         confidence=best.probability,
         key_confidence=key,
-        certain=key >= certain and is_backed(zone, best.symbols),
+        certain=key >= certain and _agrees(best) and is_backed(zone, best.symbols),
         fields=_fields(variant, lines, zone.texts(best.symbols), rules),
         unchecked=unchecked_fields(variant.form),
         alternatives=_alternatives(reads),

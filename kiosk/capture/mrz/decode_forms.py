@@ -101,21 +101,22 @@ def _weights(form: str, rule: CheckRule | None) -> Whole:
 
 
 @cache
-def variants(form: str, year: int | None) -> tuple[Variant, ...]:
-    """The usual layout of a form first, then those with a long number. `year`: of today, or None."""
+def variant(form: str, year: int | None, overflow: int = 0) -> Variant:
+    """The usual layout of a form, or that with `overflow` characters of the number in the optional data.
+
+    `year`: of today, or None.
+    """
     longest = longest_overflow(form)
-    share = SHARES[form] * (1 - LONG_SHARE if longest else 1)
-    usual = _variant(form, 0, share, year)
-    return usual, *(
-        _variant(form, overflow, SHARES[form] * LONG_SHARE / longest, year)
-        for overflow in range(1, longest + 1)
-    )
+    share = SHARES[form]
+    if longest:
+        share *= LONG_SHARE / longest if overflow else 1 - LONG_SHARE
+    return _variant(form, overflow, share, year)
 
 
 @cache
 def russian(year: int | None) -> Variant:
     """The internal passport of Russia, a TD3 of its own: PN, digits in names, no expiry."""
-    usual = variants("TD3", year)[0]
+    usual = variant("TD3", year)
     automata = {
         "document_code": grammar.any_of("P", "N", broken=0.001),
         "name": grammar.name(39, RUSSIAN_DIGITS),

@@ -13,7 +13,7 @@ import numpy as np
 
 from kiosk.capture.mrz.decode_sums import FILLED, RATES, TINY, Plan, Sums, plan
 from kiosk.capture.mrz.grammar import CLASS_OF, Automaton
-from kiosk.capture.mrz.prior import EMPTY_DIGIT, KINDS, RESIDUES, Floats, Whole, wrong_symbol
+from kiosk.capture.mrz.prior import DIGITS, EMPTY_DIGIT, KINDS, RESIDUES, Floats, Whole, wrong_symbol
 
 CHANGES = (24, 24, 9)  # how many doubtful characters may change alone, two at once, three at once
 FEW_CHANGES = (10, 10, 0)  # where no check digit can ask for an unlikely text
@@ -193,7 +193,9 @@ def _closed(
     total: Floats, wrong: Whole, residue: Whole, seen: Floats, digits: int
 ) -> tuple[Whole, Whole, Floats]:
     """Zones with their composite digit: which zone, which symbol, and the logarithm of the joint mass."""
-    shown = np.unique(np.append(np.argsort(-seen, kind="stable")[:SEEN_DIGITS], np.arange(10)))
+    tried = np.arange(len(seen)) < len(DIGITS)
+    tried[np.argsort(-seen, kind="stable")[:SEEN_DIGITS]] = True
+    shown = np.flatnonzero(tried)
     misses = shown[None, :, None] != residue[:, None, (0, 0, 1)]  # zone x symbol x kind of document
     chance = np.where(misses, wrong_symbol()[shown][None, :, None], 1.0)
     worth = (_worth(wrong[:, None, None] + misses, digits) * chance) @ np.array(KINDS)

@@ -92,7 +92,8 @@ def _position(rules: Sequence[Rule], size: int, letters: Floats) -> tuple[Floats
 def _build(positions: Sequence[Sequence[Rule]], letters: Floats | None = None) -> Automaton:
     size = max(len(rules) for rules in positions)
     spread = np.full(26, 1 / 26) if letters is None else letters
-    parts = [_position(rules, size, spread) for rules in positions]
+    made = {id(rules): _position(rules, size, spread) for rules in positions}
+    parts = [made[id(rules)] for rules in positions]
     steps, within = np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
     return Automaton(steps, within, np.stack([part[2] for part in parts]))
 

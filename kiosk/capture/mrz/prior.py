@@ -20,7 +20,7 @@ Whole = NDArray[np.intp]
 # right ones. Share of documents, and probability that one digit of such a document is wrong in print.
 KINDS = (0.97, 0.01, 0.02)
 WRONG = (1e-5, 0.3, 0.25)
-ODD = 0.01  # share of wrong check digits that are no digit at all
+MISSING, ODD = 0.1, 0.01  # share of wrong check digits that are a filler, and that are a letter
 EMPTY_DIGIT = 0.5  # share of empty TD3 personal numbers whose check digit is a filler (Doc 9303-4)
 
 
@@ -116,4 +116,4 @@ def states() -> tuple[Whole, Floats]:
 @cache
 def wrong_symbol() -> Floats:
     """Probability of each symbol given that a check digit is wrong and the symbol is not the right digit."""
-    return np.array([(1 - ODD) / 9] * 10 + [ODD / 27] * 27)
+    return np.array([(1 - MISSING - ODD) / 9] * 10 + [ODD / 26] * 26 + [MISSING])

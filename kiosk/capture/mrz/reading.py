@@ -91,7 +91,8 @@ class Decoded:
     `form` is TD1, TD2, TD3, MRVA, MRVB or FRA (the French identity card of 1988). `characters` is the
     probability of every printed character; `confidence` that all lines, and `key_confidence` that number,
     birth and expiry with their digits, are exactly what is printed. `certain`: key_confidence is above the
-    calibrated threshold. `unchecked` names the fields that no check digit covers.
+    calibrated threshold, all digits agree, and the key would be read so without them. `unchecked` names
+    the fields that no check digit covers.
     """
 
     lines: tuple[str, ...]
