@@ -106,9 +106,18 @@ class StatusError(CardError):
 
 
 class AccessDenied(CardError):
-    """The chip refused the password derived from the MRZ or the CAN."""
+    """The chip refused the password derived from the MRZ or the CAN.
+
+    `tries_left` is what it said about further tries (0: blocked), None if it does not count.
+    """
 
     default_code = CardErrorCode.CARD_ACCESS_DENIED
+
+    def __init__(
+        self, detail: str, *, code: CardErrorCode | None = None, tries_left: int | None = None
+    ) -> None:
+        self.tries_left = tries_left
+        super().__init__(detail, code=code)
 
 
 class ProtocolUnsupported(CardError):

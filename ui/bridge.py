@@ -14,7 +14,7 @@ from PySide6.QtGui import QImage
 
 from kiosk.errors import ErrorCode, Problem
 from kiosk.lanes import Lane
-from kiosk.ports import Frame, Hint, Image
+from kiosk.ports import Corners, Frame, Guidance, Hint, Image
 
 T = TypeVar("T")
 FRAME_INTERVAL = 1 / 20  # seconds: more pictures than this are dropped
@@ -91,21 +91,29 @@ def to_qimage(image: Image, *, rgb: bool = False) -> QImage:
     return QImage(data, width, height, 3 * width, layout).copy()
 
 
-class FrameRelay(QObject):
-    """Camera pictures to the UI thread: newest only, at a bounded rate, scaled on the caller's thread."""
+def _shares(region: Corners, image: Image) -> Corners:
+    height, width = image.shape[:2]
+    return tuple((x / width, y / height) for x, y in region)
 
-    arrived = Signal(QImage, object)
+
+class FrameRelay(QObject):
+    """Camera pictures to the UI thread: newest only, at a bounded rate, scaled on the caller's thread.
+
+    With each goes a `Hint` or None, and the region it is about in shares (0 to 1) of the picture's sides.
+    """
+
+    arrived = Signal(QImage, object, object)
     _ready = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._guard = threading.Lock()
-        self._newest: tuple[QImage, Hint | None] | None = None
+        self._newest: tuple[QImage, Hint | None, Corners] | None = None
         self._last = 0.0
         self._closed = False
         self._ready.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    def offer(self, frame: Frame, hint: Hint | None) -> None:
+    def offer(self, frame: Frame, guidance: Guidance | None) -> None:
         """Called on the camera's lane; a picture that comes too soon is dropped."""
         now = time.monotonic()
         with self._guard:
@@ -113,8 +121,10 @@ class FrameRelay(QObject):
                 return
             self._last = now
         picture = to_qimage(frame.image).scaled(VIEW_SIZE, Qt.AspectRatioMode.KeepAspectRatio)
+        hint = guidance.hint if guidance else None
+        region = _shares(guidance.region, frame.image) if guidance else ()
         with self._guard:
-            waiting, self._newest = self._newest is not None, (picture, hint)
+            waiting, self._newest = self._newest is not None, (picture, hint, region)
             if not waiting and not self._closed:
                 self._ready.emit()
 

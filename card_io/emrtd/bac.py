@@ -81,6 +81,13 @@ def is_refusal(sw: int) -> bool:
     return sw >> 8 == SW.AUTHENTICATION_FAILED >> 8 or sw in _REFUSALS
 
 
+def tries_left(sw: int) -> int | None:
+    """What a refusal says about further tries: 63Cx leaves x, a block none, others do not tell."""
+    if sw >> 4 == 0x63C:
+        return sw & 0x0F
+    return 0 if sw in (SW.AUTHENTICATION_BLOCKED, SW.REFERENCE_DATA_UNUSABLE) else None
+
+
 def _authenticate(link: Link, data: bytes) -> bytes:
     command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, _ANSWER)
     response = link.send(command)
@@ -88,7 +95,9 @@ def _authenticate(link: Link, data: bytes) -> bytes:
         command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, 0)
         response = link.send(command)
     if is_refusal(response.sw):
-        raise AccessDenied(f"BAC key refused with status {response.sw:04X}")
+        raise AccessDenied(
+            f"BAC key refused with status {response.sw:04X}", tries_left=tries_left(response.sw)
+        )
     if response.sw != SW.OK:
         raise StatusError(response.sw, command.ins)
     return response.data

@@ -62,6 +62,8 @@ class ReportReason(StrEnum):
     """A check digit of the printed MRZ is wrong; the detail names the field."""
     MRZ_TYPED = "MRZ_TYPED"
     """The zone was typed by hand, not read from the page."""
+    MRZ_RESOLVED = "MRZ_RESOLVED"
+    """Characters that could not be read surely were taken from the chip; the detail is how many."""
     MRZ_DATE_IMPOSSIBLE = "MRZ_DATE_IMPOSSIBLE"
     """A printed date is no date; the detail names it."""
     NO_CHIP = "NO_CHIP"
@@ -74,6 +76,9 @@ class ReportReason(StrEnum):
     """The chip did not accept the MRZ or CAN: read or type it again."""
     ACCESS_FAILED = "ACCESS_FAILED"
     """The chip could not be opened; the detail is the error code."""
+    ACCESS_OTHER_KEY = "ACCESS_OTHER_KEY"
+    """The chip refused the likeliest reading of the page and opened with another; the detail is how many it
+    refused."""
     ACCESS_PLAIN = "ACCESS_PLAIN"
     """The chip is readable without access control."""
     PACE_FALLBACK_BAC = "PACE_FALLBACK_BAC"
@@ -119,12 +124,16 @@ def mrz_check_digits(optical: Mrz | None) -> Check:
     return Check(MRZ_DIGITS, outcome, findings, {"format": optical.format})
 
 
-def mrz_source(optical: Mrz | None, *, typed: bool) -> Check:
-    """A zone typed by hand is somebody's word: undetermined, so that a second person looks."""
+def mrz_source(optical: Mrz | None, *, typed: bool, resolved: int = 0) -> Check:
+    """A zone typed by hand is somebody's word, and characters taken from the chip do not confirm it:
+    undetermined, so that a second person looks. `resolved` counts such characters.
+    """
     if optical is None:
         return check(MRZ_SOURCE, Outcome.NOT_SUPPORTED, ReportReason.MRZ_NOT_READ)
     if typed:
         return check(MRZ_SOURCE, Outcome.UNDETERMINED, ReportReason.MRZ_TYPED)
+    if resolved:
+        return check(MRZ_SOURCE, Outcome.UNDETERMINED, ReportReason.MRZ_RESOLVED, str(resolved))
     return Check(MRZ_SOURCE, Outcome.SUCCESSFUL)
 
 
@@ -157,8 +166,11 @@ def chip_present(read: ReadResult | None) -> Check:
     return Check(CHIP_PRESENT, Outcome.SUCCESSFUL)
 
 
-def access_protocol(read: ReadResult | None, signed: Collection[int]) -> Check:
-    """E2: successful if PACE or BAC worked; a plain chip is not supported, a hidden PACE undetermined."""
+def access_protocol(read: ReadResult | None, signed: Collection[int], refused_keys: int = 0) -> Check:
+    """E2: successful if PACE or BAC worked; a plain chip is not supported, a hidden PACE undetermined.
+
+    `refused_keys` were tried before the one that `read` was done with.
+    """
     if read is None:
         return check(ACCESS_PROTOCOL, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
     access = read.access
@@ -170,8 +182,9 @@ def access_protocol(read: ReadResult | None, signed: Collection[int]) -> Check:
     if access.protocol == BAC and not access.fallback and 14 in signed and _promises_pace(read):
         return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, ReportReason.PACE_DOWNGRADE, "", evidence)
     why = access.pace_problem or ""
-    notes = (Finding(ReportReason.PACE_FALLBACK_BAC, why),) if access.fallback else ()
-    return Check(ACCESS_PROTOCOL, Outcome.SUCCESSFUL, notes, evidence)
+    fallback = (Finding(ReportReason.PACE_FALLBACK_BAC, why),) if access.fallback else ()
+    other = (Finding(ReportReason.ACCESS_OTHER_KEY, str(refused_keys)),) if refused_keys else ()
+    return Check(ACCESS_PROTOCOL, Outcome.SUCCESSFUL, (*fallback, *other), evidence)
 
 
 def reading(read: ReadResult | None) -> Check:

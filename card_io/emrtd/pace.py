@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from card_io.apdu import CHAINED, SW, Command, Ins, Link, expect
-from card_io.emrtd.bac import is_refusal
+from card_io.emrtd.bac import is_refusal, tries_left
 from card_io.errors import (
     AccessDenied,
     MalformedCardData,
@@ -126,7 +126,7 @@ def _select_protocol(link: Link, suite: Suite, password: Password) -> None:
     if response.ok or response.sw >> 4 == 0x63C:  # tries left, for passwords that count them
         return
     if response.sw in (SW.AUTHENTICATION_BLOCKED, SW.REFERENCE_DATA_UNUSABLE, 0x6283):
-        raise AccessDenied(f"PACE password is blocked, status {response.sw:04X}")
+        raise AccessDenied(f"PACE password is blocked, status {response.sw:04X}", tries_left=0)
     raise ProtocolUnsupported(f"chip refuses its own PACE parameters with status {response.sw:04X}")
 
 
@@ -178,7 +178,9 @@ def _authenticate(link: Link, data: bytes, tag: int, *, last: bool = False) -> b
     command = Command(cla, Ins.GENERAL_AUTHENTICATE, 0, 0, Tlv.of(_DYNAMIC, data), 0)
     response = link.send(command)
     if response.sw >> 8 == SW.AUTHENTICATION_FAILED >> 8 or (last and is_refusal(response.sw)):
-        raise AccessDenied(f"PACE password refused with status {response.sw:04X}")
+        raise AccessDenied(
+            f"PACE password refused with status {response.sw:04X}", tries_left=tries_left(response.sw)
+        )
     answer = Tlv(expect(response, command).data)
     if answer.tag != _DYNAMIC:
         raise MalformedCardData("PACE answer is not dynamic authentication data")

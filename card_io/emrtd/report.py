@@ -133,10 +133,13 @@ def inspect(
     optical: Mrz | None,
     profile: Profile = DOCUMENT,
     typed: bool = False,
+    resolved: int = 0,
+    refused_keys: int = 0,
 ) -> InspectionReport:
     """Judge what was read; `read` None: no chip answered, `optical` None: no MRZ read; `now` is aware.
 
-    `typed`: the optical MRZ was entered by hand; the verdict is then undetermined at best.
+    `typed`: the optical MRZ was entered by hand; `resolved`: so many of its characters were doubtful and are
+    the chip's; the verdict is then undetermined at best. `refused_keys`: tried before the one that opened.
     """
     chip = checks.chip_mrz(read)
     passive = None if read is None else _passive(read, chip, store, now)
@@ -145,14 +148,14 @@ def inspect(
     proof = checks.active_authentication(read, signed, trusted=trusted)
     groups = {
         "optical": (
-            checks.mrz_source(optical, typed=typed),
+            checks.mrz_source(optical, typed=typed, resolved=resolved),
             checks.mrz_check_digits(optical),
             checks.mrz_dates(optical, now.date()),
             *checks.not_performed(),
         ),
         "chip_access": (
             checks.chip_present(read),
-            checks.access_protocol(read, signed),
+            checks.access_protocol(read, signed, refused_keys),
             checks.reading(read),
         ),
         "chip_authenticity": (proof, checks.chip_authentication(read)),

@@ -24,7 +24,15 @@ from card_io.lds.mrz_layout import (
     field_spans,
     longest_overflow,
 )
-from card_io.lds.mrz_write import format_td1, format_td3
+from card_io.lds.mrz_write import (
+    compose,
+    format_fra,
+    format_mrva,
+    format_mrvb,
+    format_td1,
+    format_td2,
+    format_td3,
+)
 from card_io.lds.transliteration import name_field
 
 __all__ = [
@@ -33,7 +41,12 @@ __all__ = [
     "Mrz",
     "access_information",
     "check_digit",
+    "compose",
+    "format_fra",
+    "format_mrva",
+    "format_mrvb",
     "format_td1",
+    "format_td2",
     "format_td3",
     "name_field",
     "overflow_of",
@@ -114,9 +127,11 @@ def parse(lines: Sequence[str] | str) -> Mrz:
     is that of no machine readable zone.
     """
     zone = _split(lines)
-    mrz = _parse_as(_format_of(zone), zone)
-    if mrz.format == "TD2" and zone[0].startswith("IDFRA") and not mrz.valid:
-        return _parse_as("FRA", zone)
+    form = _format_of(zone)
+    mrz = _parse_as(form, zone)
+    if form == "TD2" and zone[0].startswith("IDFRA"):  # there never was a TD2 identity card of France
+        old = _parse_as("FRA", zone)
+        return old if old.valid or not mrz.valid else mrz
     return mrz
 
 

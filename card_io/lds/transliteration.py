@@ -3,8 +3,8 @@ to -5).
 
 Letters follow Doc 9303-3 section 6, tables A and B.  The result of a Cyrillic conversion is a proposal: the
 Latin spelling printed in a document is the authority and several spellings of one name are lawful, so never
-call a difference fraud.  Doc 9303 has no row for most Kazakh letters and for some Tajik ones; those rows
-below are national practice and marked so.
+call a difference fraud (`name_matching` compares).  Doc 9303 has no row for most Kazakh letters and for some
+Tajik ones: Kazakh ones come from editable spellings, the Tajik rows below are national practice.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 
 from card_io.errors import MalformedCardData
+from card_io.lds.spellings import Spellings, proposed_spellings
 
 # Doc 9303-3 section 6 B, default column.  The soft sign has no row and is dropped.
 _DEFAULT: Mapping[str, str] = {
@@ -25,12 +27,8 @@ _DEFAULT: Mapping[str, str] = {
     "Ғ": "G",
 }  # fmt: skip
 
-# Not in Doc 9303: Kazakh and Kyrgyz practice, then Tajik.  (The Doc 9303 row "04BA to C" is a slip for
-# U+040B.)
-_PROPOSED: Mapping[str, str] = {
-    "Ә": "A", "Қ": "K", "Ң": "N", "Ө": "O", "Ұ": "U", "Ү": "U", "Һ": "H",
-    "Ҳ": "H", "Ҷ": "J", "Ӣ": "I", "Ӯ": "U",
-}  # fmt: skip
+# Not in Doc 9303: Tajik practice.  (The Doc 9303 row "04BA to C" is a slip for U+040B.)
+_TAJIK: Mapping[str, str] = {"Ҳ": "H", "Ҷ": "J", "Ӣ": "I", "Ӯ": "U"}
 
 _EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "be": {"Ё": "IO", "Г": "H"},
@@ -38,37 +36,68 @@ _EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "sr": {"Г": "H", "Ж": "Z", "Х": "H", "Ц": "C", "Ч": "C", "Ш": "S"},
     "mk": {"Х": "H", "Ц": "C", "Ќ": "KJ", "Џ": "DJ", "Ѓ": "GJ"},
     "bg": {"Щ": "SHT"},
-    "kk": {"Й": "Y", "Ю": "YU", "Я": "YA", "Ё": "YO"},  # practice, not Doc 9303
 }
 _WORD_START: Mapping[str, Mapping[str, str]] = {
     "uk": {"Є": "YE", "Ї": "YI", "Й": "Y", "Ю": "YU", "Я": "YA"},
 }
 
-# Doc 9303-3 section 6 A: the first of the permitted spellings.  Letters not listed fall back to their base
-# letter.
-_LATIN: Mapping[str, str] = {
-    "Ä": "AE", "Å": "AA", "Æ": "AE", "Ð": "D", "Ö": "OE", "Ø": "OE", "Ü": "UE", "Þ": "TH", "ẞ": "SS",
-    "Ĳ": "IJ", "Œ": "OE", "Ł": "L", "Đ": "D", "Ħ": "H", "Ŋ": "N", "Ŧ": "T", "Ə": "A",
+# Doc 9303-3 section 6 A: the permitted spellings, the first is written.  Letters not listed fall back to
+# their base letter.
+_LATIN: Mapping[str, tuple[str, ...]] = {
+    "Ä": ("AE", "A"), "Å": ("AA", "A"), "Æ": ("AE",), "Ð": ("D",), "Ñ": ("N", "NXX"), "Ö": ("OE", "O"),
+    "Ø": ("OE",), "Ü": ("UE", "UXX", "U"), "Þ": ("TH",), "ẞ": ("SS",), "Ĳ": ("IJ",), "Œ": ("OE",),
+    "Ł": ("L",), "Ŀ": ("L",), "Đ": ("D",), "Ħ": ("H",), "Ŋ": ("N",), "Ŧ": ("T",), "Ə": ("A",),
 }  # fmt: skip
 
 _SEPARATORS = re.compile(r"[\s,<\u00ad\u2010-\u2015-]+")
 
 
-def cyrillic_to_latin(text: str, language: str | None = None) -> str:
+def cyrillic_to_latin(text: str, language: str | None = None, spellings: Spellings | None = None) -> str:
     """Propose the Latin spelling of a Cyrillic `text`, in capitals.
 
-    `language` is a two-letter code (be, uk, sr, mk, bg, kk; others use the default column).  Characters
-    without a row pass through unchanged in capitals, so a caller sees what a person has to spell.
+    `language` is a two-letter code (be, uk, sr, mk, bg, kk; others use the default column).  `spellings`
+    replace entries of the packaged ones.  Characters without a row pass through unchanged in capitals, so a
+    caller sees what a person has to spell.
     """
-    table = {**_DEFAULT, **_PROPOSED, **_EXCEPTIONS.get(language or "", {})}
+    stored = proposed_spellings().overridden(spellings or Spellings())
+    kazakh = language == "kk"
+    words = stored.names if kazakh else {}
+    own = stored.kazakh if kazakh else _EXCEPTIONS.get(language or "", {})
+    table = {**_DEFAULT, **_TAJIK, **stored.letters, **own}
     initial = _WORD_START.get(language or "", {})
+    parts = re.split(r"(\s+)", unicodedata.normalize("NFC", text).upper())
+    return "".join(words.get(part) or _spelled(part, table, initial) for part in parts)
+
+
+def _spelled(word: str, table: Mapping[str, str], initial: Mapping[str, str]) -> str:
     result: list[str] = []
     previous = ""
-    for letter in unicodedata.normalize("NFC", text).upper():
+    for letter in word:
         at_start = not (previous.isalpha() or previous in ("'", "’", "ʼ"))
         result.append(initial[letter] if at_start and letter in initial else table.get(letter, letter))
         previous = letter
     return "".join(result)
+
+
+def letter_spellings(character: str) -> tuple[str, ...]:
+    """Every A-Z spelling of a capital Latin or Cyrillic letter that a document may print, the written one
+    first; ("",) for what names drop (Doc 9303-3 sections 4.6 and 6).
+
+    Raises MalformedCardData for digits and letters of other scripts.
+    """
+    return _cyrillic_spellings().get(character) or _LATIN.get(character) or (_letter(character),)
+
+
+@cache
+def _cyrillic_spellings() -> Mapping[str, tuple[str, ...]]:
+    """Of every letter the spellings of all columns, the default first."""
+    stored = proposed_spellings()
+    practice = (stored.letters, stored.kazakh, {"Ж": "J", "Һ": "KH"})  # Kazakh passports, not Doc 9303
+    found: dict[str, dict[str, None]] = {}
+    for column in (_DEFAULT, _TAJIK, *_EXCEPTIONS.values(), *_WORD_START.values(), *practice):
+        for letter, latin in column.items():
+            found.setdefault(letter, {})[latin] = None
+    return {letter: tuple(latin) for letter, latin in found.items()}
 
 
 def _letter(character: str) -> str:
@@ -76,13 +105,18 @@ def _letter(character: str) -> str:
     if "A" <= character <= "Z":
         return character
     if character in _LATIN:
-        return _LATIN[character]
+        return _LATIN[character][0]
     base = unicodedata.normalize("NFD", character)[0]
     if "A" <= base <= "Z":
         return base
     if unicodedata.category(character) in ("Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No"):
         raise MalformedCardData(f"a name holds a character that has no MRZ spelling (U+{ord(character):04X})")
     return ""  # punctuation, modifier letters (the Uzbek apostrophe) and marks leave no filler
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """The words of a name in composed capitals; hyphens and commas part them (Doc 9303-3 section 4.6)."""
+    return tuple(part for part in _SEPARATORS.split(unicodedata.normalize("NFC", name).upper()) if part)
 
 
 def name_components(name: str) -> tuple[str, ...]:
@@ -92,8 +126,7 @@ def name_components(name: str) -> tuple[str, ...]:
     Raises MalformedCardData for digits and for letters that are not Latin.  Doc 9303-3 sections 4.6 and 6
     A.
     """
-    parts = _SEPARATORS.split(unicodedata.normalize("NFC", name).upper())
-    spelled = ("".join(_letter(character) for character in part) for part in parts)
+    spelled = ("".join(_letter(character) for character in part) for part in split_name(name))
     return tuple(part for part in spelled if part)
 
 

@@ -4,18 +4,22 @@ import cv2
 import numpy as np
 from pyzbar import pyzbar
 
-from kiosk.capture.recogniser import MrzReading, read_mrz
+from kiosk.capture.mrz.reader import MrzReader
+from kiosk.capture.mrz.reading import Reading
 from kiosk.ports import Image
 
 
 class PixelProof:
-    """A `PrintProof`: the same recogniser that reads passports, and ZBar for the symbol."""
+    """A `PrintProof`: the same reader that reads passports, and ZBar for the symbol. Used from one thread."""
+
+    def __init__(self) -> None:
+        self._reader = MrzReader()
 
     def read_back(self, back: Image) -> tuple[tuple[str, ...], str]:
         """MRZ lines and QR text of a back side (RGB pixels); empty where nothing was read."""
         gray = np.asarray(cv2.cvtColor(back, cv2.COLOR_RGB2GRAY), np.uint8)
-        reading = read_mrz(gray)
-        lines = reading.lines if isinstance(reading, MrzReading) else ()
+        reading = self._reader.read(gray)
+        lines = reading.lines if isinstance(reading, Reading) else ()
         return lines, _qr_text(gray)
 
 

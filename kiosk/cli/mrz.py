@@ -4,9 +4,9 @@ import argparse
 
 from kiosk.cli.command import Command, Output
 from kiosk.cli.mrz_read import READ, SERVE
-from kiosk.cli.mrz_text import PARSE
+from kiosk.cli.mrz_text import COMPOSE, PARSE
 
-PARTS: tuple[Command, ...] = (READ, SERVE, PARSE)
+PARTS: tuple[Command, ...] = (READ, SERVE, PARSE, COMPOSE)
 
 
 class MrzCommand:

@@ -63,6 +63,8 @@ class PageReading:
     page_image: str = ""  # id of the sealed image
     portrait_image: str = ""
     typed: bool = False  # entered by hand: the verdict is at best undetermined
+    certain: bool = field(default=False, metadata=TRANSIENT)  # number, birth and expiry are what is printed
+    keys: tuple[str, ...] = field(default=(), repr=False, metadata=TRANSIENT)  # may open the chip, in order
 
 
 @dataclass(frozen=True)

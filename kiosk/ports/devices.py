@@ -61,32 +61,72 @@ class Hint(StrEnum):
     NO_DOCUMENT = "NO_DOCUMENT"
     TOO_FAR = "TOO_FAR"
     TOO_CLOSE = "TOO_CLOSE"
+    CUT_OFF = "CUT_OFF"
+    """Part of the zone lies outside the picture."""
     TILTED = "TILTED"
+    UPSIDE_DOWN = "UPSIDE_DOWN"
+    """The text stands on its head or on its side, and nothing else explains that it cannot be read."""
     BLURRED = "BLURRED"
     GLARE = "GLARE"
+    TOO_DARK = "TOO_DARK"
     HOLD_STILL = "HOLD_STILL"
+
+
+Corners = tuple[tuple[float, float], ...]
+"""Four (x, y) in frame pixels, clockwise from the top left of the text as it is read; or ()."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What would help, and the part of the frame it is about, to be drawn over the live picture."""
+
+    hint: Hint
+    region: Corners = ()
+
+
+@dataclass(frozen=True)
+class KeyCandidate:
+    """What may open the chip, likeliest first: raw number (with its overflow), birth and expiry, YYMMDD."""
+
+    number: str
+    birth: str
+    expiry: str
+    probability: float
 
 
 @dataclass(frozen=True)
 class PageScan:
-    """A page read from one frame. Lines are what is printed, right or wrong.
+    """A page read from one or more frames. Lines are what is printed, right or wrong.
 
-    `corners` are the MRZ's four corners in frame pixels (x, y), clockwise from its top left;
-    `page` and `portrait` are JPEG bytes of the rectified page and of the face on it (or b"").
+    `confidence` (0 to 1) that they are; `certain`: number, birth and expiry are, by the calibrated
+    threshold. `doubtful` are (line, column). `corners` are the MRZ's in the last frame; `page` and
+    `portrait` are JPEG bytes of the rectified page and of the face on it (or b""); `face_found` is False
+    where the portrait is only the place where the format has it. `unchecked` names the fields that no
+    check digit covers; `keys` is what may open the chip.
     """
 
     lines: tuple[str, ...]
     confidence: float
     doubtful: tuple[tuple[int, int], ...]
-    corners: tuple[tuple[float, float], ...]
+    corners: Corners
     page: bytes = field(repr=False)
     portrait: bytes = field(repr=False)
+    certain: bool = False
+    unchecked: tuple[str, ...] = ()
+    keys: tuple[KeyCandidate, ...] = field(default=(), repr=False)
+    face_found: bool = True
 
 
 class PageReader(Protocol):
-    """Finds the page and its MRZ in pixels."""
+    """Finds the page and its MRZ in the pixels of one frame after another."""
 
-    def read(self, frame: Frame) -> PageScan | Hint: ...
+    def restart(self) -> None:
+        """Forget all frames: what comes next is another document."""
+        ...
+
+    def read(self, frame: Frame) -> PageScan | Guidance:
+        """The page once it is read; until then what would help."""
+        ...
 
 
 class CardSlot(Protocol):

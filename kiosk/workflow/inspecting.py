@@ -7,29 +7,29 @@ from datetime import date, datetime
 from threading import Event as CancelEvent
 from typing import Any
 
-from card_io.emrtd.access import AccessKey
+from card_io.emrtd.checks import chip_mrz
 from card_io.emrtd.reader import Progress as ReadProgress
-from card_io.emrtd.reader import ReadResult, read_document
 from card_io.emrtd.report import InspectionReport, inspect
 from card_io.errors import CardError
 from card_io.lds import data_groups, face
 from card_io.lds.mrz import Mrz
+from crypto.trust import Outcome
 from kiosk.domain import cases as ev
 from kiosk.domain.cases import Case, DecisionOutcome, Inspection, Stage
 from kiosk.domain.documents import Declaration, PageReading, Sex, TravelDocument
 from kiosk.domain.roles import Action, Role
 from kiosk.domain.stay import Stay, assess
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import Frame, Hint, PageScan, Progress, ProgressPhase
+from kiosk.ports import Frame, Guidance, Hint, PageScan, Progress, ProgressPhase
 from kiosk.workflow.card_data import read_mrz
 from kiosk.workflow.case_log import CaseLog
+from kiosk.workflow.chip_keys import ChipRead, key_texts, keys_of, read_with
 
-FrameWatcher = Callable[[Frame, Hint | None], None]
+FrameWatcher = Callable[[Frame, Guidance | None], None]
 FRAME_TIMEOUT = 2.0  # seconds without a new frame before the camera counts as silent
-AGREEING_FRAMES = 2  # a page counts when two frames in a row read the same lines
 
 
-def _ignore_frame(_frame: Frame, _hint: Hint | None) -> None:
+def _ignore_frame(_frame: Frame, _guidance: Guidance | None) -> None:
     return None
 
 
@@ -45,7 +45,7 @@ class Inspecting:
     def scan_document(
         self, *, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher | None
     ) -> Case:
-        """Watch the camera until two frames agree on a readable MRZ. MRZ_NOT_FOUND after `timeout`."""
+        """Watch the camera until the frames agree on a readable MRZ. MRZ_NOT_FOUND after `timeout`."""
         self._log.require(Action.INSPECT)
         with self._log.step("page"):
             self._log.hooks.on_progress(Progress(ProgressPhase.LOOK_FOR_PAGE))
@@ -57,26 +57,24 @@ class Inspecting:
                 doubtful=scan.doubtful,
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
+                certain=scan.certain,
+                keys=key_texts(scan.keys),
             )
             return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
 
     def _watch(self, cancel: CancelEvent | None, timeout: float, on_frame: FrameWatcher) -> PageScan:
         deadline = time.monotonic() + timeout
-        previous: tuple[str, ...] = ()
-        agreeing = 0
+        self._desk.page_reader.restart()
         while time.monotonic() < deadline:
             if cancel is not None and cancel.is_set():
                 raise KioskError(ErrorCode.CANCELLED)
             frame = self._desk.camera.read(FRAME_TIMEOUT)
             found = self._desk.page_reader.read(frame)
-            if isinstance(found, Hint):
+            if isinstance(found, Guidance):
                 on_frame(frame, found)
-                previous, agreeing = (), 0
                 continue
-            on_frame(frame, Hint.HOLD_STILL)
-            agreeing = agreeing + 1 if found.lines == previous else 1
-            previous = found.lines
-            if agreeing >= AGREEING_FRAMES and self._readable(found.lines):
+            on_frame(frame, Guidance(Hint.HOLD_STILL, found.corners))
+            if self._readable(found.lines):
                 return found
         raise KioskError(ErrorCode.MRZ_NOT_FOUND)
 
@@ -142,34 +140,40 @@ class Inspecting:
             raise KioskError(ErrorCode.EVENT_REFUSED, "no page was read")
         with self._log.step("chip"):
             mrz = read_mrz(page.mrz_lines)
-            result = self._read(mrz, cancel, timeout)
+            read = self._read(page, mrz, cancel, timeout)
             self._log.hooks.on_progress(Progress(ProgressPhase.VERIFY_DOCUMENT))
+            result = read.result if read else None
+            resolved, count = resolve(page, mrz, chip_mrz(result))
             report = inspect(
                 result,
                 store=self._desk.trust,
                 now=self._local_now(),
-                optical=mrz,
+                optical=resolved,
                 typed=page.typed,
+                resolved=count,
+                refused_keys=read.refused if read else 0,
             )
+            told = final_word(page, resolved, report)
             return self._log.accept(
                 self._log.event(
                     ev.DocumentInspected,
-                    inspection=self._inspection(report, result.files if result else {}, mrz),
+                    inspection=self._inspection(report, result.files if result else {}, told),
                 )
             )
 
-    def _read(self, mrz: Mrz, cancel: CancelEvent | None, timeout: float) -> ReadResult | None:
+    def _read(
+        self, page: PageReading, mrz: Mrz, cancel: CancelEvent | None, timeout: float
+    ) -> ChipRead | None:
         slot = self._desk.document_slot
         if not slot.wait_for_card(timeout, cancel):
             return None
-        with slot.connect() as link:
-            return read_document(
-                link,
-                AccessKey(mrz_information=mrz.access_information()),
-                random=self._desk.random,
-                on_progress=self._chip_progress,
-                cancel=cancel,
-            )
+        return read_with(
+            slot,
+            keys_of(mrz, page.keys),
+            random=self._desk.random,
+            on_progress=self._chip_progress,
+            cancel=cancel,
+        )
 
     def _chip_progress(self, progress: ReadProgress) -> None:
         self._log.hooks.on_progress(
@@ -270,6 +274,31 @@ class Inspecting:
         if inspection is None or not inspection.portrait_image:
             return {}
         return {inspection.portrait_image: self._desk.store.image(inspection.portrait_image)}
+
+
+def resolve(page: PageReading, optical: Mrz, chip: Mrz | None) -> tuple[Mrz, int]:
+    """The printed zone with its doubtful characters settled by DG1, and how many those are.
+
+    Only where nothing but doubtful characters differ: a surely read one that differs is a mismatch.
+    """
+    if chip is None or page.typed or [len(x) for x in chip.lines] != [len(x) for x in optical.lines]:
+        return optical, 0
+    differing = {
+        (row, column)
+        for row, pair in enumerate(zip(optical.lines, chip.lines, strict=True))
+        for column, (read, told) in enumerate(zip(*pair, strict=True))
+        if read != told
+    }
+    return (chip, len(differing)) if differing <= set(page.doubtful) else (optical, 0)
+
+
+def final_word(page: PageReading, optical: Mrz, report: InspectionReport) -> Mrz:
+    """Whose fields the case goes on with: DG1's where the page was not read surely and the chip's data were
+    not found to be altered, else the page's. Both are stored."""
+    chip, passive = report.chip_mrz, report.passive
+    if chip is None or passive is None or page.certain or page.typed:
+        return optical
+    return optical if passive.outcome is Outcome.FAILED else chip
 
 
 def _cautious(confidence: float) -> float:

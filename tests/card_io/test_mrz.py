@@ -55,6 +55,18 @@ def test_published_samples_are_valid(lines: tuple[str, ...], form: str) -> None:
     assert zone.text == "".join(lines)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("P<YTO" + "A" * 39, "HA672242<6YTO5802254M9601086<<<<<<<<<<<<<<08"),
+        ("I<YTOD231458907<<<<<<<<<<<<<<<", "3407127M9507122YTO<<<<<<<<<<<2", "A" * 30),
+        ("I<YTO" + "A" * 31, "HA672242<6YTO5802254M9601086<<<<<<<8"),
+    ],
+)
+def test_worked_composite_digits_of_part_3(lines: tuple[str, ...]) -> None:
+    assert mrz.parse(lines).valid
+
+
 def test_fields_of_a_passport() -> None:
     zone = mrz.parse(PASSPORT)
     assert (zone.document_code, zone.document_number, zone.optional) == ("P", "L898902C3", "ZE184226B")

@@ -48,7 +48,7 @@ def block(rng: np.random.Generator, faults: Faults, columns: int = 0) -> Block:
     step = float(rng.uniform(1.2, 2.6 if rows == 2 else 2.0))
     matrix = _homography(rng, faults, columns)
     lines = (np.arange(rows) - (rows - 1) / 2) * step
-    centres = _placed(rng, matrix, np.stack(np.meshgrid(np.arange(columns) - (columns - 1) / 2, lines), -1))
+    centres = _placed(matrix, np.stack(np.meshgrid(np.arange(columns) - (columns - 1) / 2, lines), -1))
     t = np.linspace(-1, 1, columns)
     pitch = float(np.mean(np.hypot(*np.diff(centres, axis=1).reshape(-1, 2).T)))
     bow = faults.bow * pitch * rng.choice((-1, 1)) * rng.uniform(0.5, 1)
@@ -56,14 +56,14 @@ def block(rng: np.random.Generator, faults: Faults, columns: int = 0) -> Block:
     low, high = centres.reshape(-1, 2).min(axis=0), centres.reshape(-1, 2).max(axis=0)
     margin = np.array((2.5 * pitch, 4 * pitch))
     centres -= low - margin
-    size = high - low + 2 * margin
+    size = np.ceil(high - low + 2 * margin)
     peaks = _seen(rng, faults, centres, pitch)
     peaks = np.concatenate((peaks, _clutter(rng, faults, centres, pitch, size)))
     if faults.cut:
         peaks, centres, size = _cut(rng, faults.cut, peaks, centres, size)
     inside = ((peaks[:, :2] >= 0) & (peaks[:, :2] < size)).all(axis=1)
-    peaks = rng.permutation(peaks[inside]).astype(np.float32)
-    return Block(columns, centres, peaks, (int(size[0]), int(size[1])), pitch)
+    seen = rng.permutation(peaks[inside]).astype(np.float32)
+    return Block(columns, centres, seen, (int(size[0]), int(size[1])), pitch)
 
 
 def _homography(rng: np.random.Generator, faults: Faults, columns: int) -> Floats:
@@ -74,20 +74,25 @@ def _homography(rng: np.random.Generator, faults: Faults, columns: int) -> Float
     slant = rng.uniform(-0.08, 0.08) * min(1.0, faults.turn / 6)
     turned = np.array(((np.cos(turn), -np.sin(turn), 0), (np.sin(turn), np.cos(turn), 0), (0, 0, 1)))
     sheared = np.array(((1, slant, 0), (0, 1, 0), (along, across, 1)))
-    return np.diag((pitch, pitch, 1)) @ turned @ sheared
+    matrix: Floats = np.diag((pitch, pitch, 1.0)) @ turned @ sheared
+    return matrix
 
 
-def _placed(rng: np.random.Generator, matrix: Floats, points: Floats) -> Floats:
+def _placed(matrix: Floats, points: Floats) -> Floats:
     three = points @ matrix[:, :2].T + matrix[:, 2]
-    return three[..., :2] / three[..., 2:]
+    placed: Floats = three[..., :2] / three[..., 2:]
+    return placed
 
 
 def _seen(rng: np.random.Generator, faults: Faults, centres: Floats, pitch: float) -> Floats:
     rows, columns = centres.shape[:2]
     there = rng.random((rows, columns)) >= faults.missing
+    ends = [0, 1]  # both rows covered at one end could not be told from a cut-off block
     for _ in range(faults.runs):
         length = int(rng.integers(6, 9))
-        start = int(rng.choice((0, columns - length, rng.integers(0, columns - length + 1))))
+        start = int(rng.integers(length, columns - 2 * length + 1))
+        if ends and rng.random() < 0.67:
+            start = (0, columns - length)[ends.pop(int(rng.integers(len(ends))))]
         there[rng.integers(rows), start : start + length] = False
     if faults.lost_row:
         there[rng.integers(rows)] = False

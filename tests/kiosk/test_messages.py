@@ -8,6 +8,7 @@ import pytest
 
 from card_io.emrtd.checks import ReportReason
 from card_io.errors import CardErrorCode
+from card_io.lds.mrz_findings import FindingCode
 from crypto.errors import CryptoErrorCode
 from crypto.trust import Outcome, Reason
 from kiosk.domain.card import JobState
@@ -24,6 +25,7 @@ CODES: tuple[type[StrEnum], ...] = (
     CryptoErrorCode,
     Reason,
     ReportReason,
+    FindingCode,
     EntitlementReason,
 )
 LABELS: tuple[type[StrEnum], ...] = (

@@ -28,7 +28,7 @@ from kiosk.capture.bench.synthetic import (
 )
 from kiosk.capture.bench.texts import FORMATS, SHAPES, compose, key_fields
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import Frame, Hint, Image, PageScan
+from kiosk.ports import Frame, Guidance, Hint, Image, PageScan
 
 SEED = 41
 
@@ -186,8 +186,10 @@ def test_report_counts_a_fake_reader() -> None:
 
 def test_a_page_reader_fits_the_measure() -> None:
     class Fake:
-        def read(self, frame: Frame) -> PageScan | Hint:
-            return PageScan(TD3, 1.0, (), (), b"", b"") if frame.image.any() else Hint.NO_DOCUMENT
+        def restart(self) -> None: ...
+
+        def read(self, frame: Frame) -> PageScan | Guidance:
+            return PageScan(TD3, 1.0, (), (), b"", b"") if frame.image.any() else Guidance(Hint.NO_DOCUMENT)
 
     read = of_page_reader(Fake())
     dark: Image = np.zeros((4, 4, 3), np.uint8)

@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from kiosk.domain.roles import Role
 from kiosk.domain.stay import EntitlementReason
 from kiosk.domain.stock import BlankState
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import RehearsalDesk
+from kiosk.ports import Frame, Guidance, KeyCandidate, PageScan, RehearsalDesk
+from kiosk.workflow.desk import Operator
+from kiosk.workflow.flow import replay
 from kiosk.workflow.session import Session
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -110,6 +113,44 @@ def test_a_typed_zone_needs_a_second_person(kiosk: Kiosk, desk: RehearsalDesk) -
     second = kiosk.session("second", Role.SECOND_LINE)
     second.resume(case.id)
     assert second.decide(DecisionOutcome.GRANTED, "CHECKED_BY_HAND").decision is not None
+
+
+class UnsureReader:
+    """Reads the real page, but takes one character of the number for another; the right key comes second."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        number, rest = lines[1][:9], lines[1][9:]
+        self.lines = (lines[0], number[:-1] + "Q" + rest)
+        dates = (lines[1][13:19], lines[1][21:27])
+        self.keys = tuple(KeyCandidate(n, *dates, 0.5) for n in (self.lines[1][:9], number))
+
+    def restart(self) -> None: ...
+
+    def read(self, frame: Frame) -> PageScan | Guidance:
+        return PageScan(self.lines, 0.8, ((1, 8),), (), b"", b"", keys=self.keys)
+
+
+def test_an_unsure_page_opens_the_chip_with_its_second_key(kiosk: Kiosk, desk: RehearsalDesk) -> None:
+    sure = inspected(kiosk, Role.TESTER)
+    assert sure.case is not None
+    assert sure.case.page is not None
+    lines = sure.case.page.mrz_lines
+    ports = replace(kiosk.ports, page_reader=UnsureReader(lines))
+    session = Session(ports, Operator("guard", Role.BORDER_GUARD))
+    session.open_case()
+    session.scan_document()
+    case = session.read_chip()
+    assert case.page is not None
+    assert case.page.mrz_lines != lines  # what was read stays what was read
+    assert case.document is not None
+    assert case.document.mrz_lines == lines  # DG1 is the final word
+    assert case.inspection is not None
+    assert case.inspection.chip_read
+    assert case.inspection.overall == "undetermined"
+    found = str(case.inspection.report)
+    assert "ACCESS_OTHER_KEY" in found
+    assert "MRZ_RESOLVED" in found
+    assert replay(kiosk.store.events(case.id)).inspection == case.inspection
 
 
 def test_without_a_chip_there_is_no_green(kiosk: Kiosk, desk: RehearsalDesk) -> None:

@@ -30,6 +30,7 @@ from kiosk.ports import (
     CaseRow,
     DeliveryReport,
     Frame,
+    Guidance,
     Hint,
     Progress,
     ProgressPhase,
@@ -190,7 +191,7 @@ class FakeSession:
     def scan_document(self, *, cancel: Any = None, timeout: float = 30, on_frame: Any = None) -> Case:
         self._begin("scan_document")
         for number in range(self.kiosk.plan.frames):
-            on_frame(Frame(camera_frame(), number, float(number)), Hint.HOLD_STILL)
+            on_frame(Frame(camera_frame(), number, float(number)), Guidance(Hint.HOLD_STILL))
         return self._page(PageReading(LINES, 0.994, self.kiosk.plan.doubtful, "page", "page-face"))
 
     def type_mrz(self, lines: tuple[str, ...]) -> Case:

@@ -9,7 +9,7 @@ from qt_steps import settle
 
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.lanes import Lane
-from kiosk.ports import Frame, Hint
+from kiosk.ports import Frame, Guidance, Hint
 from ui import bridge as bridge_module
 from ui.bridge import Bridge, FrameRelay, as_problem, to_qimage
 
@@ -66,16 +66,16 @@ def test_frames_are_dropped_never_queued(qtbot: Any, monkeypatch: Any) -> None:
     moment = [100.0]
     monkeypatch.setattr(bridge_module.time, "monotonic", lambda: moment[0])
     relay = FrameRelay()
-    seen: list[Hint | None] = []
-    relay.arrived.connect(lambda _image, hint: seen.append(hint))
-    relay.offer(frame(1), Hint.TOO_FAR)
-    relay.offer(frame(2), Hint.TILTED)  # too soon
+    seen: list[tuple[Hint | None, Any]] = []
+    relay.arrived.connect(lambda _image, hint, region: seen.append((hint, region)))
+    relay.offer(frame(1), Guidance(Hint.TOO_FAR))
+    relay.offer(frame(2), Guidance(Hint.TILTED))  # too soon
     moment[0] += 1
-    relay.offer(frame(3), Hint.GLARE)  # replaces the one that still waits
+    relay.offer(frame(3), Guidance(Hint.GLARE, ((16.0, 12.0),)))  # replaces the one that still waits
     qtbot.waitUntil(lambda: len(seen) == 1)
-    assert seen == [Hint.GLARE]
+    assert seen == [(Hint.GLARE, ((0.25, 0.25),))]
     relay.close()
     moment[0] += 1
     relay.offer(frame(4), None)
     settle()
-    assert seen == [Hint.GLARE]
+    assert seen == [(Hint.GLARE, ((0.25, 0.25),))]

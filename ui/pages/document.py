@@ -3,7 +3,7 @@
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame
 
-from kiosk.ports import Hint
+from kiosk.ports import Corners, Hint
 from ui.i18n import tr
 from ui.models.inspection import Inspection, Phase
 from ui.theme import GAP, PAD
@@ -75,9 +75,9 @@ class DocumentColumn(QFrame):
         self.mrz.show_lines(lines)
         self._model.type_mrz(lines)
 
-    def _on_frame(self, image: QImage, hint: Hint | None) -> None:
+    def _on_frame(self, image: QImage, hint: Hint | None, region: Corners) -> None:
         if self._model.phase is Phase.SCAN and self._model.running:
-            self.view.show_live(image, tr(f"hint.{hint}") if hint else "")
+            self.view.show_live(image, tr(f"hint.{hint}") if hint else "", region)
 
     def refresh(self) -> None:
         model, page = self._model, self._model.case.page if self._model.case else None

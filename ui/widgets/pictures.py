@@ -1,9 +1,10 @@
 """Pictures of the desk: live camera with its hint, the page with its MRZ marked, faces, card sides."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from kiosk.ports import Corners
 from ui import iconset
 from ui.i18n import tr
 from ui.theme import theme
@@ -13,6 +14,7 @@ PAGE_HEIGHT = {2: 88.0, 3: 53.98}  # mm by number of MRZ lines: TD3 (Doc 9303-4)
 CARD_RATIO = 85.60 / 53.98  # ID-1 (ISO/IEC 7810)
 CORNER_RATIO = 3.18 / 85.60
 CAMERA_RATIO = 4 / 3
+REGION = "#ffd24a"  # outline over the live picture, in every theme
 
 
 def fitted(inside: QRectF, ratio: float) -> QRectF:
@@ -32,6 +34,7 @@ class DocumentView(QWidget):
         self._image: QImage | None = None
         self._live = False
         self._hint = ""
+        self._region: Corners = ()
         self._note = ""
         self._lines = 0
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -49,9 +52,10 @@ class DocumentView(QWidget):
     def heightForWidth(self, width: int) -> int:
         return round(width / CAMERA_RATIO)
 
-    def show_live(self, image: QImage, hint: str) -> None:
-        """`hint` is the text drawn on the picture, "" for none."""
-        self._image, self._live, self._hint = image, True, hint
+    def show_live(self, image: QImage, hint: str, region: Corners = ()) -> None:
+        """`hint` is the text drawn on the picture, "" for none; `region` the corners of what it is about, in
+        shares (0 to 1) of the picture's sides, () for none."""
+        self._image, self._live, self._hint, self._region = image, True, hint, region
         self.update()
 
     def show_page(self, image: QImage, mrz_lines: int) -> None:
@@ -66,6 +70,11 @@ class DocumentView(QWidget):
     @property
     def live(self) -> bool:
         return self._live
+
+    @property
+    def region(self) -> Corners:
+        """What is outlined on the live picture, in shares of its sides."""
+        return self._region if self._live else ()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -83,7 +92,9 @@ class DocumentView(QWidget):
         clip.addRoundedRect(target, 6, 6)
         painter.setClipPath(clip)
         painter.drawImage(target, self._image)
-        if self._live:
+        if self._live and self._region:
+            self._paint_region(painter, target)
+        elif self._live:
             self._paint_guides(painter, target)
         else:
             self._paint_zone(painter, target)
@@ -124,6 +135,20 @@ class DocumentView(QWidget):
         ):
             painter.drawLine(corner, corner + QPointF(dx * length, 0))
             painter.drawLine(corner, corner + QPointF(0, dy * length))
+
+    def _paint_region(self, painter: QPainter, target: QRectF) -> None:
+        """Outline of what the hint is about: light on dark, so that it shows on any picture."""
+        outline = QPolygonF(
+            [
+                QPointF(target.x() + x * target.width(), target.y() + y * target.height())
+                for x, y in self._region
+            ]
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((QColor(16, 20, 24, 200), 6), (QColor(REGION), 3)):
+            join = Qt.PenJoinStyle.RoundJoin
+            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, join))
+            painter.drawPolygon(outline)
 
     def _paint_zone(self, painter: QPainter, target: QRectF) -> None:
         height = PAGE_HEIGHT.get(self._lines)

@@ -27,8 +27,8 @@ Double = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What the cells of a grid show. `scores` is rows x columns x 37; `empty` (rows x columns) the probability
-    that a cell shows no upright character; `beyond` the same of the cells before and after each line."""
+    """What the cells of a grid show. `scores` is rows x columns x 37; `empty` (rows x columns) is the
+    probability that a cell shows no upright character; `beyond` the same of the cells around each line."""
 
     grid: Grid
     scores: LogProbabilities
@@ -43,7 +43,7 @@ class Shown:
 
 
 def find_grids(gray: Gray, zone: Zone, networks: Networks) -> Iterator[Grid]:
-    """Grids of the zone's block in picture pixels, likeliest first; looks again where the first look is poor."""
+    """Grids of the zone's block in picture pixels, likeliest first; looks again where it was seen poorly."""
     matrix = block_matrix(zone.middle, zone.angle, zone.pitch)
     told: list[Fit] = []
     for look in range(LOOKS):
@@ -104,7 +104,7 @@ def _aim_at_peaks(centres: Centres) -> Matrix | None:
 
 
 def show(gray: Gray, grid: Grid, networks: Networks) -> Shown:
-    """Read every cell; where characters do not stand in the middle of theirs, move the grid and read again."""
+    """Read every cell; where characters stand off the middle of theirs, move the grid and read again."""
     shown = _shown(gray, grid, networks)
     moved = _moved(shown)
     return shown if moved is None else _better(shown, _shown(gray, moved, networks))
@@ -149,7 +149,7 @@ def _moved(shown: Shown) -> Grid | None:
     rows, columns = np.nonzero(seen)
     cells = np.stack([columns, rows], axis=1).astype(np.float64)
     there = cells + shown.offsets[seen] / np.array([1.0, grid.step])
-    change, _ = cv2.findHomography(cells, there, 0)
-    if change is None:
+    change = np.asarray(cv2.findHomography(cells, there, 0)[0], np.float64)
+    if change.shape != (3, 3):
         return None
-    return Grid(grid.matrix @ np.asarray(change, np.float64), grid.columns, grid.rows, grid.step)
+    return Grid(grid.matrix @ change, grid.columns, grid.rows, grid.step)

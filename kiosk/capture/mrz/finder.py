@@ -4,7 +4,7 @@ Every zone comes with its middle, reading direction and character pitch, good en
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ MULTIPLE = 32
 THRESHOLD = 0.0  # mask logit
 MIN_LENGTH = 8.0  # pitches; a scrap of a line can lead to its block
 MAX_ZONES = 3
+PART = 0.6  # of each side, when looking closer
 CELL = 4  # finder pixels per mask place
 _APART = math.radians(12)
 
@@ -67,6 +68,20 @@ def find_zones(gray: Gray, networks: Networks) -> list[Zone]:
     return sorted(zones, key=lambda zone: -zone.weight)[:MAX_ZONES]
 
 
+def find_zones_closer(gray: Gray, networks: Networks) -> list[Zone]:
+    """Small print in large pictures: the same on four overlapping parts."""
+    height, width = gray.shape
+    tall, wide = math.ceil(height * PART), math.ceil(width * PART)
+    zones = []
+    for top in (0, height - tall):
+        for left in (0, width - wide):
+            part = np.ascontiguousarray(gray[top : top + tall, left : left + wide])
+            for zone in find_zones(part, networks):
+                middle = (zone.middle[0] + left, zone.middle[1] + top)
+                zones.append(replace(zone, middle=middle))
+    return sorted(zones, key=lambda zone: -zone.weight)[:MAX_ZONES]
+
+
 def _looked_at(gray: Gray) -> tuple[Gray, float]:
     """The picture at LOOK pixels, sides filled up to multiples, and picture pixels per finder pixel."""
     height, width = gray.shape
@@ -92,7 +107,11 @@ def _blobs(out: NDArray[np.float32]) -> list[_Blob]:
             float((out[channel, ys // 2, xs // 2] * weights).sum() / weights.sum()) for channel in (4, 5, 6)
         )
         points = np.stack([xs, ys], axis=1) * float(CELL) + (CELL - 1) / 2
-        blobs.append(_Blob(points, weights, math.atan2(sin, cos), 8 * 2 ** min(3.0, max(-3.0, size))))
+        blobs.append(
+            _Blob(
+                points.astype(np.float64), weights, math.atan2(sin, cos), 8 * 2 ** min(3.0, max(-3.0, size))
+            )
+        )
     return blobs
 
 

@@ -15,7 +15,7 @@ BAND = 3.0  # height of a counting band, pixels; two neighbours are counted toge
 NEAR = 4.0  # a member is at most this far from its line, pixels
 ON_COLUMN = 0.25  # a member on a column is at most this far from it, pitches
 FEWEST = 10  # columns with a peak
-ROWS = 8  # rows that are looked for
+ROWS = 6  # rows that are looked for
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -81,7 +81,7 @@ def _line(points: Floats, weights: Floats, curve: Floats) -> tuple[Floats, Whole
     """The bowed line that most weight lies near, starting from `curve`, and its members."""
     s = points[:, 0] / 100
     powers = np.stack((np.ones_like(s), s, s * s), axis=1)
-    for near, stiff in ((6.0, 1e6), (5.0, 1e6), (NEAR, 3.0), (NEAR, 3.0)):
+    for near, stiff in ((6.0, 1e6), (5.0, 3.0), (NEAR, 3.0)):
         away = points[:, 1] - powers @ curve
         trust = weights * np.clip(1 - (away / near) ** 2, 0, None)
         curve = _solved(powers, points[:, 1], trust, np.array((1e-6, 1e-6, stiff)))
@@ -100,7 +100,7 @@ def _steady(points: Floats, weights: Floats, curve: Floats, members: Whole) -> R
     s, trust = points[members, 0] / 100, weights[members]
     u = _phases(s, trust)
     ratio = np.zeros(3)
-    for near in (0.4, 0.35, 0.3):
+    for near in (0.4, 0.3):
         n = np.rint(u)
         rows = np.stack((s, np.ones_like(s), -n * s), axis=1)
         ratio = _solved(rows, n, trust * np.clip(1 - ((u - n) / near) ** 2, 0, None), np.full(3, 1e-9))
@@ -121,9 +121,9 @@ def _phases(s: Floats, weights: Floats) -> Floats:
     middle = (s.min() + s.max()) / 2
     half = max(float(s.max() - middle), 0.2)
     t = (s - middle) / half
-    f = np.arange(100 * half / PITCHES[1], 100 * half / PITCHES[0], 0.22)
+    f = np.arange(100 * half / PITCHES[1], 100 * half / PITCHES[0], 0.28)
     reach = 0.75 * half
-    g = np.arange(-reach, reach + 0.2, 0.4)
+    g = np.arange(-reach, reach + 0.25, 0.5)
     turn = np.complex64(2j * np.pi)
     linear = np.exp(turn * np.outer(f, t).astype(np.float32))
     square = np.exp(turn * np.outer(t * t, g).astype(np.float32)) * weights.astype(np.float32)[:, None]

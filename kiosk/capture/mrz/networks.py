@@ -26,11 +26,11 @@ class Networks:
 
     def finder(self, frame: NDArray[np.uint8]) -> Float:
         """7 x h/8 x w/8 of a frame (h x w, multiples of 32): four mask logits, cos, sin, log2(pitch / 8)."""
-        return self._run("finder", frame[None])[0]
+        return np.asarray(self._run("finder", frame[None])[0])
 
     def centres(self, block: NDArray[np.uint8]) -> Float:
         """4 x h/4 x w/4 of a block picture: upright and inverted centre logits, dx and dy in strides."""
-        return self._run("centres", block[None])[0]
+        return np.asarray(self._run("centres", block[None])[0])
 
     def lines(self, strips: NDArray[np.uint8]) -> Float:
         """n x 40 x cells of strips: logits of 37 symbols and of no character, then dx and dy in pitches."""

@@ -1,35 +1,69 @@
 """The whole seam: a grey picture in, a `Reading` or a `Missed` out."""
 
-import numpy as np
+from collections.abc import Iterator
+from itertools import islice
 
-from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
-from kiosk.capture.recogniser import MrzReading, read_mrz
+from kiosk.capture.mrz.blocks import Shown, find_grids, show
+from kiosk.capture.mrz.decode import decode
+from kiosk.capture.mrz.evidence import Evidence
+from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
+from kiosk.capture.mrz.guidance import explain
+from kiosk.capture.mrz.networks import Networks
+from kiosk.capture.mrz.reading import Gray, Missed, Reading
+
+MOST_EMPTY = 0.25  # mean probability that a cell of the block shows nothing
+LEAST_BEYOND = 0.5  # the same of the cells around it, at least
+LEAST_SURE = 0.55
+SURE = 0.93  # no other grid is tried
+GRIDS = 3  # of one zone
+SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
+CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
 
 
 class MrzReader:
     """Finds and reads the zone of one picture. Not for several threads at once."""
 
+    def __init__(self) -> None:
+        self._networks = Networks()
+
     def read(self, gray: Gray) -> Reading | Missed:
-        """`gray` is height x width, 8 bit, any orientation."""
-        found = read_mrz(gray)
-        if not isinstance(found, MrzReading):
-            return Missed(found)
-        return _adapted(found)
+        """`gray` is height x width, 8 bit, any orientation; the zone with the best evidence is read."""
+        best = Evidence()
+        for zone in self._zones(gray):
+            outcome = self._read_zone(gray, zone)
+            if isinstance(outcome, Reading):
+                return outcome
+            if outcome.score > best.score:
+                best = outcome
+        guidance = explain(gray, best)
+        return Missed(guidance.hint, guidance.region)
+
+    def _zones(self, gray: Gray) -> Iterator[Zone]:
+        yield from find_zones(gray, self._networks)
+        if max(gray.shape) >= CLOSER_FROM:
+            yield from find_zones_closer(gray, self._networks)
+
+    def _read_zone(self, gray: Gray, zone: Zone) -> Reading | Evidence:
+        seen: list[Shown] = []
+        for grid in islice(find_grids(gray, zone, self._networks), GRIDS):
+            seen.append(show(gray, grid, self._networks))
+            if seen[-1].sure > SURE:
+                break
+        for shown in sorted(seen, key=lambda found: -found.sure):
+            if _acceptable(shown) and (decoded := decode(shown.scores)) is not None:
+                return Reading(decoded, shown.grid, shown.scores)
+        if not seen:
+            return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
+        grid, sure = seen[0].grid, max(shown.sure for shown in seen)
+        corners = tuple((float(x), float(y)) for x, y in grid.corners())
+        length = grid.pitch() * grid.columns
+        return Evidence(corners, grid.pitch(), max(sure, SCORE_OF_ZONE), length)
 
 
-def _adapted(found: MrzReading) -> Reading:
-    grid = Grid(found.grid.matrix, found.grid.columns, found.grid.rows, found.grid.step)
-    form = {30: "TD1", 36: "TD2", 44: "TD3"}[grid.columns]
-    decoded = Decoded(
-        lines=found.lines,
-        form=form,
-        characters=found.probabilities,
-        confidence=found.confidence,
-        key_confidence=found.confidence,
-        certain=False,
-        fields={},
-        unchecked=(),
-        alternatives=(),
-        keys=(),
+def _acceptable(shown: Shown) -> bool:
+    """Whether every cell of the grid, and nothing beyond its ends, shows a character."""
+    return (
+        shown.sure > LEAST_SURE
+        and float(shown.empty.mean()) < MOST_EMPTY
+        and float(shown.beyond.mean()) > LEAST_BEYOND
     )
-    return Reading(decoded, grid, np.zeros((grid.rows, grid.columns, 37), np.float32))

@@ -10,7 +10,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.ports import Hint
+from kiosk.ports import Corners, Hint, KeyCandidate
+
+__all__ = [
+    "DOUBT",
+    "SYMBOLS",
+    "Candidate",
+    "Corners",
+    "Decoded",
+    "FieldReading",
+    "Gray",
+    "Grid",
+    "KeyCandidate",
+    "LogProbabilities",
+    "Missed",
+    "Points",
+    "Reading",
+]
 
 SYMBOLS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<"  # Doc 9303-3 section 4.3, in check digit order
 DOUBT = 0.9  # a character with less probability than this is doubtful
@@ -18,7 +34,6 @@ DOUBT = 0.9  # a character with less probability than this is doubtful
 Gray = NDArray[np.uint8]  # height x width
 LogProbabilities = NDArray[np.float32]  # rows x columns x len(SYMBOLS), natural logarithm
 Points = NDArray[np.float64]  # n x 2: x, y
-Corners = tuple[tuple[float, float], ...]  # clockwise from the top left of the text as it is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +81,6 @@ class Candidate:
     """Another way to read the zone and how likely it is that it is what is printed (0 to 1)."""
 
     lines: tuple[str, ...]
-    probability: float
-
-
-@dataclass(frozen=True)
-class KeyCandidate:
-    """What may open the chip, likeliest first: raw number (with its overflow), birth and expiry, YYMMDD."""
-
-    number: str
-    birth: str
-    expiry: str
     probability: float
 
 

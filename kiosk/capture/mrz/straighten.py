@@ -24,7 +24,7 @@ MAX_HALVINGS = 5
 
 
 def sample(gray: Gray, matrix: Matrix, size: tuple[int, int]) -> Gray:
-    """The canonical picture (`size` is width, height) that `matrix` cuts out of `gray`; edges are repeated."""
+    """The canonical picture (`size`: width, height) that `matrix` cuts out of `gray`; edges are repeated."""
     width, height = size
     edges = np.array([[(0, 0)], [(width, 0)], [(width, height)], [(0, height)]], np.float64)
     there = np.asarray(cv2.perspectiveTransform(edges, matrix)).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Flat pages to train on: layouts, prints and papers of every kind, wider than the bench's and of other seeds.
+"""Flat pages to train on: layouts, prints and papers of every kind, wider than the bench's, other seeds.
 
 A page is kept twice: small for the finder, and the surroundings of its zone at ZONE_PITCH for the readers.
 """

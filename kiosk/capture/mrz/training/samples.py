@@ -43,7 +43,7 @@ class View:
     pitch: float
 
 
-def _project(matrix: Double, points: Double) -> Double:
+def _project(matrix: Double, points: NDArray[np.floating]) -> Double:
     shaped = points.reshape(-1, 1, 2)
     return np.asarray(cv2.perspectiveTransform(shaped, matrix), np.float64).reshape(-1, 2)
 
@@ -257,7 +257,7 @@ def frame(
     ground = _ground(random, empties, size)
     if random.random() < 0.12:
         return degraded(random, ground, 10.0), target
-    sheet = sheets[random.integers(0, len(sheets))]
+    sheet = sheets[int(random.integers(0, len(sheets)))]
     matrix, pitch = _place(random, sheet, size)
     picture = _laid(random, ground, sheet, matrix, pitch)
     _mask(target, sheet, matrix)
@@ -275,7 +275,7 @@ def _ground(random: Random, empties: Sequence[Gray], size: tuple[int, int]) -> F
         )
         field = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) * random.uniform(4, 40)
         return np.asarray(np.clip(field + random.uniform(20, 230), 0, 255), np.float32)
-    empty = empties[random.integers(0, len(empties))]
+    empty = empties[int(random.integers(0, len(empties)))]
     if random.random() < 0.5:
         empty = np.rot90(empty, int(random.integers(0, 4)))
     rows, columns = empty.shape
@@ -367,7 +367,8 @@ def _mask(target: Float, sheet: Sheet, matrix: Double) -> None:
         return
     points = np.stack([xs, ys], axis=1) * float(FINDER_STRIDE) + (FINDER_STRIDE - 1) / 2
     there = _project(np.linalg.inv(cells), points)
-    along = _project(cells, there + (0.5, 0)) - _project(cells, there - (0.5, 0))
+    half = np.array([0.5, 0.0])
+    along = _project(cells, there + half) - _project(cells, there - half)
     pitch = np.maximum(np.hypot(along[:, 0], along[:, 1]), 0.5)
     target[1, ys, xs] = along[:, 0] / pitch
     target[2, ys, xs] = along[:, 1] / pitch

@@ -159,7 +159,7 @@ def _measure_lines(net: nn.Module, random: Random, pool: Pool, count: int) -> di
 PLANS = {
     "finder": Plan(Finder, _finder_loss, _measure_finder, 9000, 3e-3),
     "centres": Plan(Centres, _centres_loss, _measure_centres, 4000, 4e-3),
-    "lines": Plan(Lines, _lines_loss, _measure_lines, 14000, 3e-3),
+    "lines": Plan(Lines, _lines_loss, _measure_lines, 10000, 3e-3),
 }
 
 

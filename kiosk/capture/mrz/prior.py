@@ -1,0 +1,119 @@
+"""What is likely in print before any pixel is seen: symbols, states, misprints (Doc 9303-3 sections 4 and 5).
+
+Everything is a probability with a floor: real documents break every rule now and then. What belongs
+to a trained network (NETWORK) is fitted by `decode_calibrate.calibrate`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.capture.mrz.reading import SYMBOLS, LogProbabilities
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.intp]
+
+# Kinds of documents: nothing wrong; digits wrong and the composite digit made from the wrong ones; from the
+# right ones. Share of documents, and probability that one digit of such a document is wrong in print.
+KINDS = (0.97, 0.01, 0.02)
+WRONG = (1e-5, 0.3, 0.25)
+ODD = 0.01  # share of wrong check digits that are no digit at all
+EMPTY_DIGIT = 0.5  # share of empty TD3 personal numbers whose check digit is a filler (Doc 9303-4)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of a trained network.
+
+    `temperature`: networks are overconfident, their logits are divided by this; `floor`: share of every cell
+    that is spread over all symbols, for nothing is impossible; `certain`: key_confidence from which a reading
+    may be called certain.
+    """
+
+    temperature: float
+    floor: float
+    certain: float
+
+
+NETWORK = Network(temperature=1.2, floor=2e-5, certain=0.999)
+
+DIGITS, LETTERS, FILLER = SYMBOLS[:10], SYMBOLS[10:36], SYMBOLS[36]
+INDEX = {symbol: index for index, symbol in enumerate(SYMBOLS)}
+VALUES: Whole = np.array([*range(36), 0], np.intp)  # Doc 9303-3 section 4.9
+RESIDUES: Whole = VALUES % 10
+
+NUMBER_LETTERS = {"O": 0.1, "I": 0.3, "Q": 0.5}  # issuers avoid what looks like a digit; others weigh 1
+# Letters of names in transliteration, per thousand, roughly; mixed half and half with an even spread.
+_NAME_LETTERS = (
+    "A128 B20 C22 D32 E82 F10 G22 H34 I82 J12 K36 L54 M38 N80 O66 P16 Q4 R64 S56 T40 U42 V26 W8 X4 Y26 Z22"
+)
+
+_ISO = (
+    "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS "
+    "BIH BLM BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPV "
+    "CRI CUB CUW CXR CYM CYP CZE DEU DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM "
+    "GAB GBR GEO GGY GHA GIB GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN "
+    "IND IOT IRL IRN IRQ ISL ISR ITA JAM JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE "
+    "LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS "
+    "MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK "
+    "PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SJM SLB SLE SLV SMR SOM SPM SRB SSD STP SUR "
+    "SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA UGA UKR UMI URY "
+    "USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE"
+)
+_ADDED = (  # Doc 9303-3 section 5
+    "D<< UNO UNA UNK GBD GBN GBO GBS GBP XBA XIM XCC XCE XCO XEC XPO XES XMP XOM XDC RKS XXA XXB XXC XXX "
+    "EUE UTO"
+)
+_HISTORIC = "ANT NTZ IAO XCT ZAR YUG SCG SUN BUR TMP DDR ROM KS< EU< UT< IA< SI<"
+_HISTORIC_WEIGHT = 0.1
+UNKNOWN_STATE = 0.01  # share of documents with a code outside the list
+SAME_STATE = 0.7  # share of documents issued to nationals
+
+
+def indexes(text: Iterable[str]) -> Whole:
+    """Symbol indexes of characters."""
+    return np.array([INDEX[character] for character in text], np.intp)
+
+
+def evidence(scores: LogProbabilities, temperature: float, floor: float) -> Floats:
+    """Cells x 37 probabilities (each cell sums to 1) from log-probabilities of any leading shape.
+
+    Tempered (p ** (1 / temperature), renormalised), then `floor` of each cell spread evenly. What is not a
+    number counts as no evidence.
+    """
+    flat = np.nan_to_num(np.asarray(scores, np.float64).reshape(-1, len(SYMBOLS)), nan=0.0, neginf=-1e9)
+    flat = (flat - flat.max(axis=1, keepdims=True)) / temperature
+    sharp = np.exp(flat)
+    sharp /= sharp.sum(axis=1, keepdims=True)
+    return np.asarray(sharp * (1.0 - floor) + floor / len(SYMBOLS), np.float64)
+
+
+@cache
+def name_letters() -> Floats:
+    """Probabilities of A to Z in names."""
+    weights = np.array([float(item[1:]) for item in _NAME_LETTERS.split()])
+    return np.asarray(0.5 * weights / weights.sum() + 0.5 / 26, np.float64)
+
+
+@cache
+def number_letters() -> Floats:
+    """Probabilities of A to Z in document numbers and personal numbers."""
+    weights = np.array([NUMBER_LETTERS.get(letter, 1.0) for letter in LETTERS])
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+@cache
+def states() -> tuple[Whole, Floats]:
+    """Symbol indexes (n x 3) of the known codes and their probabilities (sum 1)."""
+    known, old = (_ISO + " " + _ADDED).split(), _HISTORIC.split()
+    weights = np.array([1.0] * len(known) + [_HISTORIC_WEIGHT] * len(old))
+    return np.stack([indexes(code) for code in known + old]), weights / weights.sum()
+
+
+@cache
+def wrong_symbol() -> Floats:
+    """Probability of each symbol given that a check digit is wrong and the symbol is not the right digit."""
+    return np.array([(1 - ODD) / 9] * 10 + [ODD / 27] * 27)
