@@ -209,7 +209,9 @@ def test_a_kept_set_reads_back_the_same(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "set")
     first, second = folder.samples()
     assert len(folder) == 2
-    assert first.image.tobytes() == frame(0).image.tobytes()
+    gray = cv2.cvtColor(frame(0).image, cv2.COLOR_BGR2GRAY)
+    assert np.abs(first.image.astype(int) - gray).max() <= 2
+    assert first.file_seconds > 0
     assert (first.truth.lines, first.truth.degradations) == (
         frame(0).truth.lines,
         frame(0).truth.degradations,

@@ -54,11 +54,15 @@ class Worker:
     def __init__(self, peer: Peer, timeout: float = TIMEOUT) -> None:
         """DEPENDENCY_MISSING with the reason where the peer does not come up."""
         self._peer = peer
-        self._timeout = timeout
+        self.timeout = timeout
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
-        self._start()
+        try:
+            self._start()
+        except KioskError:
+            self._said.close()
+            raise
 
     def ask(self, path: Path) -> dict[str, Any]:
         """The protocol's answer; one with `err` where none came."""
@@ -112,7 +116,7 @@ class Worker:
 
     def _answer(self) -> dict[str, Any] | None:
         """The next line that is an object; None at the end or when time is up."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while b"\n" not in self._rest:
             piece = self._piece(deadline - time.monotonic())
             if not piece:
