@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from kiosk.capture.reader import PixelPageReader
 from kiosk.capture.mrz.reader import MrzReader
 from kiosk.capture.mrz.reading import Missed, Reading
+from kiosk.capture.reader import PixelPageReader
 from kiosk.ports import Frame, Hint, PageScan
 
 OCRB = "/usr/share/fonts/opentype/ocr-b/OCRB.otf"

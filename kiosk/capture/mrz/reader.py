@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
+
 from kiosk.capture.mrz.blocks import Shown, find_grids, show
 from kiosk.capture.mrz.decode import decode
 from kiosk.capture.mrz.evidence import Evidence
 from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
 from kiosk.capture.mrz.guidance import explain
 from kiosk.capture.mrz.networks import Networks
-from kiosk.capture.mrz.reading import Gray, Missed, Reading
+from kiosk.capture.mrz.reading import Gray, Grid, Missed, Reading
 
 MOST_EMPTY = 0.25  # mean probability that a cell of the block shows nothing
 LEAST_BEYOND = 0.5  # the same of the cells around it, at least
@@ -17,6 +19,7 @@ LEAST_SURE = 0.55
 SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
+SHORT = 36  # columns of TD2, MRV-B and the old French card
 CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
 
 
@@ -50,7 +53,8 @@ class MrzReader:
             if seen[-1].sure > SURE:
                 break
         for shown in sorted(seen, key=lambda found: -found.sure):
-            if _acceptable(shown) and (decoded := decode(shown.scores)) is not None:
+            decoded = decode(shown.scores) if _acceptable(shown, gray) else None
+            if decoded is not None:
                 return Reading(decoded, shown.grid, shown.scores)
         if not seen:
             return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
@@ -60,10 +64,21 @@ class MrzReader:
         return Evidence(corners, grid.pitch(), max(sure, SCORE_OF_ZONE), length)
 
 
-def _acceptable(shown: Shown) -> bool:
+def _may_run_on(grid: Grid, gray: Gray) -> bool:
+    """Whether 36 columns may be part of 44 that the picture's edge cuts off; no other format can be."""
+    if grid.columns != SHORT:
+        return False
+    rows = np.arange(grid.rows)
+    ends = np.array([(column, row) for row in rows for column in (-1.0, float(SHORT))])
+    points = grid.points(ends)
+    return bool((points < 0).any() or (points > np.array(gray.shape[::-1]) - 1).any())
+
+
+def _acceptable(shown: Shown, gray: Gray) -> bool:
     """Whether every cell of the grid, and nothing beyond its ends, shows a character."""
     return (
         shown.sure > LEAST_SURE
         and float(shown.empty.mean()) < MOST_EMPTY
         and float(shown.beyond.mean()) > LEAST_BEYOND
+        and not _may_run_on(shown.grid, gray)
     )

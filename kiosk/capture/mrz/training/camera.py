@@ -85,9 +85,7 @@ def _tone(random: Random, picture: Float, strength: float) -> Float:
 def _lens(random: Random, picture: Float, pitch: float, blur: float, motion: float) -> Float:
     if blur:
         sigma = 0.3 + 0.13 * blur * pitch
-        picture = np.asarray(
-            cv2.GaussianBlur(picture, (0, 0), sigma, sigma * random.uniform(0.7, 1.4)), np.float32
-        )
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
     if motion:
         picture = _moved(random, picture, 0.36 * motion * pitch)
     return picture

@@ -14,12 +14,14 @@ from importlib import resources
 import cv2
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from kiosk.capture.mrz.networks import NAMES
 
 SHAPES = {"finder": (1, 1, 480, 640), "centres": (1, 1, 128, 704), "lines": (2, 1, 32, 920)}
 RUNS = 31
 FRESH = 5
+Float = NDArray[np.float32]
 _FRESH_OPENCV = """
 import sys, cv2
 for path in sys.argv[1:]: cv2.dnn.readNetFromONNX(path)
@@ -57,7 +59,7 @@ def main() -> int:
         net = cv2.dnn.readNetFromONNX(path)
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-        def opencv(net: cv2.dnn.Net = net, pictures: object = pictures) -> object:
+        def opencv(net: cv2.dnn.Net = net, pictures: Float = pictures) -> object:
             net.setInput(pictures)
             return net.forward()
 

@@ -7,6 +7,7 @@ Targets are in the layouts that `kiosk.capture.mrz.networks` reads.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ class View:
     pitch: float
 
 
-def _project(matrix: Double, points: NDArray[np.floating]) -> Double:
+def _project(matrix: Double, points: NDArray[np.floating[Any]]) -> Double:
     shaped = points.reshape(-1, 1, 2)
     return np.asarray(cv2.perspectiveTransform(shaped, matrix), np.float64).reshape(-1, 2)
 
