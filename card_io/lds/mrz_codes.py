@@ -1,7 +1,7 @@
 """Codes of the machine readable zone: document kinds and states (ICAO Doc 9303-3 section 5; second letters in
 Doc 9303-4 section 4.4, 9303-5 and -6 notes k).
 
-The table of ISO 3166 has one owner, `crypto.trust.countries`; here is only what no certificate carries.
+The table of ISO 3166 has one owner, `crypto.countries`; here is only what no certificate carries.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Final
+
+from crypto.countries import CERTIFICATE_COUNTRIES
 
 FIRST_LETTERS: Final[Mapping[str, str]] = {
     "TD1": "ACI", "TD2": "ACI", "TD3": "P", "MRVA": "V", "MRVB": "V", "FRA": "I",
@@ -78,9 +80,6 @@ def state_kind(code: str) -> StateKind:
 @cache
 def iso_codes() -> frozenset[str]:
     """The 249 codes of ISO 3166-1 alpha-3."""
-    # Late: that package loads all of the trust code, which whoever only parses a zone can do without.
-    from crypto.trust.countries import CERTIFICATE_COUNTRIES
-
     return frozenset(CERTIFICATE_COUNTRIES) - _ICAO - _SPECIMEN
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from crypto.certificates import Certificate, digest
 from crypto.certificates.asn1 import elements, single
+from crypto.countries import certificate_country
 from crypto.errors import MalformedData, UnsupportedAlgorithm
 from crypto.sod import SecurityObject
-from crypto.trust.countries import certificate_country
 from crypto.trust.security_object import failed, undetermined
 from crypto.trust.verdict import Check, Finding, Outcome, Reason
 

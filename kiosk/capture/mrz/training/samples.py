@@ -44,7 +44,7 @@ class View:
     pitch: float
 
 
-def _project(matrix: Double, points: NDArray[np.floating[Any]]) -> Double:
+def _project(matrix: NDArray[np.floating[Any]], points: NDArray[np.floating[Any]]) -> Double:
     shaped = points.reshape(-1, 1, 2)
     return np.asarray(cv2.perspectiveTransform(shaped, matrix), np.float64).reshape(-1, 2)
 
