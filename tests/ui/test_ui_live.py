@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
-from fake_kiosk import FakeKiosk, Plan, camera_frame
+from fake_kiosk import FakeKiosk, Plan
 from PySide6.QtGui import QColor, QImage
 
 from kiosk.ports import Frame, Guidance, Hint
@@ -37,9 +38,8 @@ def test_the_region_of_a_frame_reaches_the_view(qtbot: Any, open_window: Open) -
     window = open_window(FakeKiosk(Plan(hold={"scan_document": gate})))
     window.inspection.start()
     qtbot.waitUntil(lambda: "scan_document" in window.desk.kiosk.calls)
-    picture = camera_frame()
-    height, width = picture.shape[:2]
-    region = ((0.0, height / 2), (float(width), height / 2), (float(width), height), (0.0, height))
+    picture = np.full((48, 64, 3), 40, np.uint8)
+    region = ((0.0, 24.0), (64.0, 24.0), (64.0, 48.0), (0.0, 48.0))
     window.inspection.frames.offer(Frame(picture, 1, 1.0), Guidance(Hint.GLARE, region))
     view = window.inspect_page.document.view
     qtbot.waitUntil(lambda: view.live)
