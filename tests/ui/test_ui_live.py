@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_kiosk import FakeKiosk, Plan
+from fake_kiosk import FakeKiosk, Plan, failing
 from PySide6.QtGui import QColor, QImage
 
+from kiosk.errors import ErrorCode
 from kiosk.ports import Frame, Guidance, Hint
 from ui.i18n import tr
 from ui.widgets.pictures import REGION, DocumentView
@@ -35,7 +36,8 @@ def test_the_region_of_a_hint_is_drawn_over_the_live_picture(qtbot: Any, hint: H
 
 def test_the_region_of_a_frame_reaches_the_view(qtbot: Any, open_window: Open) -> None:
     gate = threading.Event()
-    window = open_window(FakeKiosk(Plan(hold={"scan_document": gate})))
+    ends = failing("scan_document", code=ErrorCode.MRZ_NOT_FOUND)  # no page has to be drawn
+    window = open_window(FakeKiosk(Plan(hold={"scan_document": gate}, errors=ends)))
     window.inspection.start()
     qtbot.waitUntil(lambda: "scan_document" in window.desk.kiosk.calls)
     picture = np.full((48, 64, 3), 40, np.uint8)
