@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
-from fake_kiosk import FakeKiosk, Plan, camera_frame
+from fake_kiosk import FakeKiosk, Plan, failing
 from PySide6.QtGui import QColor, QImage
 
+from kiosk.errors import ErrorCode
 from kiosk.ports import Frame, Guidance, Hint
 from ui.i18n import tr
 from ui.widgets.pictures import REGION, DocumentView
@@ -34,12 +36,12 @@ def test_the_region_of_a_hint_is_drawn_over_the_live_picture(qtbot: Any, hint: H
 
 def test_the_region_of_a_frame_reaches_the_view(qtbot: Any, open_window: Open) -> None:
     gate = threading.Event()
-    window = open_window(FakeKiosk(Plan(hold={"scan_document": gate})))
+    ends = failing("scan_document", code=ErrorCode.MRZ_NOT_FOUND)  # no page has to be drawn
+    window = open_window(FakeKiosk(Plan(hold={"scan_document": gate}, errors=ends)))
     window.inspection.start()
     qtbot.waitUntil(lambda: "scan_document" in window.desk.kiosk.calls)
-    picture = camera_frame()
-    height, width = picture.shape[:2]
-    region = ((0.0, height / 2), (float(width), height / 2), (float(width), height), (0.0, height))
+    picture = np.full((48, 64, 3), 40, np.uint8)
+    region = ((0.0, 24.0), (64.0, 24.0), (64.0, 48.0), (0.0, 48.0))
     window.inspection.frames.offer(Frame(picture, 1, 1.0), Guidance(Hint.GLARE, region))
     view = window.inspect_page.document.view
     qtbot.waitUntil(lambda: view.live)
