@@ -15,6 +15,7 @@ MIN_SHARPNESS = -0.9  # mean over the cells of the likeliest symbol's log-probab
 MIN_FITTING = 0.88  # mean over the cells of the probability that the symbol is of the position's class
 MIN_LINE_FITTING = 0.75  # the same for the worst line
 MIN_FIRST = 0.05  # probability that the first symbol begins a document code of the form
+SURE_FITTING = 0.97  # mean from which the first symbol may be misread, though not as a filler
 MIN_DIGITS = 0.3  # share of digits in dates and check digits; the others may be unknown, that is fillers
 MIN_FILLERS = 2.0  # expected number of fillers: no zone is without them
 
@@ -53,7 +54,8 @@ def _fits(chances: Floats, form: str) -> bool:
     known = float(chances[_dated(form)][:, : len(DIGITS)].sum(axis=1).mean())
     first = chances[0, 0, [SYMBOLS.index(letter) for letter in _FIRSTS[form]]].sum()
     worst, mean = float(fitting.min()), float(fitting.mean())
-    if known < MIN_DIGITS or float(first) < MIN_FIRST:
+    empty = float(chances[0, 0, SYMBOLS.index(FILLER)])
+    if known < MIN_DIGITS or (float(first) < MIN_FIRST and (mean < SURE_FITTING or empty > MIN_FIRST)):
         return False
     return mean >= MIN_FITTING and worst >= MIN_LINE_FITTING
 
