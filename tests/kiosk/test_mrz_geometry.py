@@ -131,7 +131,7 @@ def test_a_small_document_in_a_large_picture_is_looked_at_closer() -> None:
     picture = shot(0)
     large = np.full((3 * 960, 3 * 1280), 90, np.uint8)
     large[:960, 2 * 1280 :] = gray(picture)
-    middle = np.array(picture.truth.corners).mean(axis=0) + (2 * 1280, 0)
+    middle = np.array(picture.truth.corners).mean(axis=0) + np.array([2.0 * 1280, 0.0])
     zones = find_zones_closer(large, nets())
     assert min(math.dist(zone.middle, middle) for zone in zones) < 8 * picture.truth.px_per_char
 

@@ -1,4 +1,4 @@
-"""Training samples: what the targets say is where it is said to be. Learning itself where PyTorch is there."""
+"""Training samples: what targets say is where they say it is. Learning itself where PyTorch is there."""
 
 from functools import cache
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_ink_is_where_the_corners_say(index: int) -> None:
         (c, r) for r, line in enumerate(drawn.lines) for c, sign in enumerate(line) if sign in "BEHMN8"
     ]
     inside = cv2.perspectiveTransform(np.array([letters], np.float64), cells)[0]
-    between = cv2.perspectiveTransform(np.array([letters], np.float64) + (0.5, 0), cells)[0]
+    between = cv2.perspectiveTransform(np.array([letters], np.float64) + np.array([0.5, 0.0]), cells)[0]
     pitch = float(np.ptp(drawn.zone_corners[:2, 0])) / drawn.columns
 
     def darkness(points: np.ndarray) -> float:

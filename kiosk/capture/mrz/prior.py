@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from card_io.lds.mrz_codes import StateKind, state_codes, state_kind
 from kiosk.capture.mrz.reading import SYMBOLS, LogProbabilities
 
 Floats = NDArray[np.float64]
@@ -51,24 +52,9 @@ _NAME_LETTERS = (
     "A128 B20 C22 D32 E82 F10 G22 H34 I82 J12 K36 L54 M38 N80 O66 P16 Q4 R64 S56 T40 U42 V26 W8 X4 Y26 Z22"
 )
 
-_ISO = (
-    "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS "
-    "BIH BLM BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPV "
-    "CRI CUB CUW CXR CYM CYP CZE DEU DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM "
-    "GAB GBR GEO GGY GHA GIB GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN "
-    "IND IOT IRL IRN IRQ ISL ISR ITA JAM JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE "
-    "LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS "
-    "MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK "
-    "PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SJM SLB SLE SLV SMR SOM SPM SRB SSD STP SUR "
-    "SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA UGA UKR UMI URY "
-    "USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE"
-)
-_ADDED = (  # Doc 9303-3 section 5
-    "D<< UNO UNA UNK GBD GBN GBO GBS GBP XBA XIM XCC XCE XCO XEC XPO XES XMP XOM XDC RKS XXA XXB XXC XXX "
-    "EUE UTO"
-)
-_HISTORIC = "ANT NTZ IAO XCT ZAR YUG SCG SUN BUR TMP DDR ROM KS< EU< UT< IA< SI<"
+_SHORT = "KS< EU< UT< IA< SI<"  # certificate codes that some issuers print
 _HISTORIC_WEIGHT = 0.1
+RARE_STATES = ("IAO", "XCT")
 UNKNOWN_STATE = 0.01  # share of documents with a code outside the list
 SAME_STATE = 0.7  # share of documents issued to nationals
 
@@ -108,7 +94,11 @@ def number_letters() -> Floats:
 @cache
 def states() -> tuple[Whole, Floats]:
     """Symbol indexes (n x 3) of the known codes and their probabilities (sum 1)."""
-    known, old = (_ISO + " " + _ADDED).split(), _HISTORIC.split()
+    old = _SHORT.split()
+    known: list[str] = []
+    for code in sorted(state_codes()):
+        rare = state_kind(code) is StateKind.HISTORIC or code in RARE_STATES
+        (old if rare else known).append(code.ljust(3, FILLER))
     weights = np.array([1.0] * len(known) + [_HISTORIC_WEIGHT] * len(old))
     return np.stack([indexes(code) for code in known + old]), weights / weights.sum()
 
