@@ -121,7 +121,9 @@ def _shown(gray: Gray, grid: Grid, networks: Networks) -> Shown:
     all_classes = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
     empty = np.exp(all_classes[:, :, SYMBOL_COUNT])
     symbols = all_classes[:, :, :SYMBOL_COUNT]
-    symbols = symbols - np.log(np.exp(symbols).sum(axis=2, keepdims=True))
+    chances = np.exp(symbols) / np.exp(symbols).sum(axis=2, keepdims=True)
+    hidden = empty[:, :, None]  # a cell that shows nothing says nothing about what was printed in it
+    symbols = np.log(np.maximum(chances * (1 - hidden) + hidden / SYMBOL_COUNT, 1e-30))
     inner = slice(BEYOND, -BEYOND)
     return Shown(
         grid,

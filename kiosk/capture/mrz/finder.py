@@ -16,6 +16,7 @@ from kiosk.capture.mrz.reading import Gray
 LOOK = 640  # longer side of the picture the finder sees
 MULTIPLE = 32
 THRESHOLD = 0.0  # mask logit
+MIN_PLACES = 12  # of the mask; smaller spots are no part of a zone
 MIN_LENGTH = 8.0  # pitches; a scrap of a line can lead to its block
 MAX_ZONES = 3
 PART = 0.6  # of each side, when looking closer
@@ -98,10 +99,13 @@ def _blobs(out: NDArray[np.float32]) -> list[_Blob]:
     _, height, width = out.shape
     logits = out[:4].reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
     mask = (logits > THRESHOLD).astype(np.uint8)
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    large = stats[1:, cv2.CC_STAT_AREA] >= MIN_PLACES
     blobs = []
-    for label in range(1, count):
-        ys, xs = np.nonzero(labels == label)
+    for label in np.flatnonzero(large) + 1:
+        left, top, wide, tall = (int(value) for value in stats[label, : cv2.CC_STAT_AREA])
+        ys, xs = np.nonzero(labels[top : top + tall, left : left + wide] == label)
+        ys, xs = ys + top, xs + left
         weights = 1 / (1 + np.exp(-logits[ys, xs].astype(np.float64)))
         cos, sin, size = (
             float((out[channel, ys // 2, xs // 2] * weights).sum() / weights.sum()) for channel in (4, 5, 6)

@@ -13,9 +13,10 @@ from kiosk.capture.mrz.guidance import explain
 from kiosk.capture.mrz.networks import Networks
 from kiosk.capture.mrz.reading import Gray, Grid, Missed, Reading
 
-MOST_EMPTY = 0.25  # mean probability that a cell of the block shows nothing
+MOST_EMPTY = 0.1  # mean probability that a cell of the block shows nothing
+MOST_HIDDEN = 0.035  # share of cells that show nothing: more is not left to check digits
 LEAST_BEYOND = 0.5  # the same of the cells around it, at least
-LEAST_SURE = 0.55
+LEAST_SURE = 0.7
 SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
@@ -79,6 +80,7 @@ def _acceptable(shown: Shown, gray: Gray) -> bool:
     return (
         shown.sure > LEAST_SURE
         and float(shown.empty.mean()) < MOST_EMPTY
+        and float((shown.empty > 0.5).mean()) <= MOST_HIDDEN
         and float(shown.beyond.mean()) > LEAST_BEYOND
         and not _may_run_on(shown.grid, gray)
     )
