@@ -24,7 +24,7 @@ from kiosk.capture.mrz.reading import SYMBOLS
 
 CLASSES = ("0", "1", "2", "3", "456789", LETTERS, FILLER)
 CLASS_OF: Whole = np.array([next(n for n, group in enumerate(CLASSES) if s in group) for s in SYMBOLS])
-BROKEN = 2e-3  # share of every position that follows no rule
+BROKEN = 0.01  # share of every position that follows no rule
 Rule = Mapping[str, tuple[float, int]]  # symbols: their probability together, and the state that follows
 
 
@@ -189,7 +189,7 @@ def date(year: int | None, unknown: float) -> Automaton:
 
 
 @cache
-def name(length: int, digit: float = 0.0007) -> Automaton:
+def name(length: int, digit: float = 0.0001) -> Automaton:
     """PRIMARY<<SECONDARY: one filler between components, two between identifiers, fillers to the end.
 
     `digit`: how often a digit stands where a letter should.

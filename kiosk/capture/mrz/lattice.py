@@ -29,7 +29,7 @@ MOST = 400  # peaks looked at
 TRIED = 4  # lattices fitted per call
 CLEAR = 0.35  # worth of a window that ends the search among its rows
 LEAST_SCORE = 0.28
-FLAT = 0.75  # least ratio of distances from the camera
+FLAT = 0.45  # least ratio of distances from the camera
 STEEP = 0.5  # most slant of the columns, pitches per pitch
 SLANT = 0.3  # usual slant of the columns, pitches per pitch
 

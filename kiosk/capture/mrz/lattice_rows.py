@@ -15,6 +15,7 @@ BAND = 3.0  # height of a counting band, pixels; two neighbours are counted toge
 NEAR = 4.0  # a member is at most this far from its line, pixels
 ON_COLUMN = 0.25  # a member on a column is at most this far from it, pitches
 FEWEST = 10  # columns with a peak
+LEANING = 1.6  # most bend of the columns that is tried, u = f t + g t²: g over half the width in 100 pixels
 ROWS = 6  # rows that are looked for
 
 Floats = NDArray[np.float64]
@@ -122,7 +123,7 @@ def _phases(s: Floats, weights: Floats) -> Floats:
     half = max(float(s.max() - middle), 0.2)
     t = (s - middle) / half
     f = np.arange(100 * half / PITCHES[1], 100 * half / PITCHES[0], 0.28)
-    reach = 0.75 * half
+    reach = LEANING * half
     g = np.arange(-reach, reach + 0.25, 0.5)
     turn = np.complex64(2j * np.pi)
     linear = np.exp(turn * np.outer(f, t).astype(np.float32))

@@ -39,7 +39,7 @@ class Network:
     certain: float
 
 
-NETWORK = Network(temperature=0.8, floor=1e-6, certain=0.999)
+NETWORK = Network(temperature=0.8, floor=1e-7, certain=0.999)
 
 DIGITS, LETTERS, FILLER = SYMBOLS[:10], SYMBOLS[10:36], SYMBOLS[36]
 INDEX = {symbol: index for index, symbol in enumerate(SYMBOLS)}

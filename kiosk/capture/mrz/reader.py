@@ -5,13 +5,14 @@ from itertools import islice
 
 import numpy as np
 
+from card_io.lds.mrz import parse
 from kiosk.capture.mrz.blocks import Shown, find_grids, show
 from kiosk.capture.mrz.decode import decode
 from kiosk.capture.mrz.evidence import Evidence
 from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
 from kiosk.capture.mrz.guidance import explain
 from kiosk.capture.mrz.networks import Networks
-from kiosk.capture.mrz.reading import Gray, Grid, Missed, Reading
+from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
 
 MOST_EMPTY = 0.1  # mean probability that a cell of the block shows nothing
 MOST_HIDDEN = 0.035  # share of cells that show nothing: more is not left to check digits
@@ -21,6 +22,7 @@ SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
 SHORT = 36  # columns of TD2, MRV-B and the old French card
+WHOLE, CLEAR, GAP = 0.95, 0.6, 0.12  # cells that are seen beyond the ends of such lines
 CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
 
 
@@ -54,8 +56,8 @@ class MrzReader:
             if seen[-1].sure > SURE:
                 break
         for shown in sorted(seen, key=lambda found: -found.sure):
-            decoded = decode(shown.scores) if _acceptable(shown, gray) else None
-            if decoded is not None:
+            decoded = decode(shown.scores) if _acceptable(shown) else None
+            if decoded is not None and _is_whole(decoded, shown.grid, gray):
                 return Reading(decoded, shown.grid, shown.scores)
         if not seen:
             return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
@@ -65,22 +67,36 @@ class MrzReader:
         return Evidence(corners, grid.pitch(), max(sure, SCORE_OF_ZONE), length)
 
 
-def _may_run_on(grid: Grid, gray: Gray) -> bool:
-    """Whether 36 columns may be part of 44 that the picture's edge cuts off; no other format can be."""
+def _is_whole(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
+    """False where 36 columns may be a part of 44 that the picture's edge cuts off; no other format can be."""
     if grid.columns != SHORT:
-        return False
-    rows = np.arange(grid.rows)
-    ends = np.array([(column, row) for row in rows for column in (-1.0, float(SHORT))])
-    points = grid.points(ends)
-    return bool((points < 0).any() or (points > np.array(gray.shape[::-1]) - 1).any())
+        return True
+    margin = _margin(grid, gray)
+    if margin >= WHOLE:
+        return True
+    if decoded.form == "MRVB":  # no composite digit: only the gap behind the last character can tell
+        return margin > GAP
+    agrees = parse(decoded.lines).checks["composite"]
+    return not decoded.lines[0].startswith("P") and (agrees or margin > CLEAR)
 
 
-def _acceptable(shown: Shown, gray: Gray) -> bool:
+def _margin(grid: Grid, gray: Gray) -> float:
+    """How much of the cells before and behind the lines the picture shows, 0 to 1: the least of all."""
+    steps = np.linspace(0, 1, 26)
+    least = 1.0
+    for row in range(grid.rows):
+        for edge, way in ((-0.5, -1.0), (grid.columns - 0.5, 1.0)):
+            points = grid.points(np.stack([edge + way * steps, np.full(len(steps), row)], axis=1))
+            inside = (points >= -0.5).all(axis=1) & (points <= np.array(gray.shape[::-1]) - 0.5).all(axis=1)
+            least = min(least, 1.0 if inside.all() else float(steps[int(np.argmin(inside))]))
+    return least
+
+
+def _acceptable(shown: Shown) -> bool:
     """Whether every cell of the grid, and nothing beyond its ends, shows a character."""
     return (
         shown.sure > LEAST_SURE
         and float(shown.empty.mean()) < MOST_EMPTY
         and float((shown.empty > 0.5).mean()) <= MOST_HIDDEN
         and float(shown.beyond.mean()) > LEAST_BEYOND
-        and not _may_run_on(shown.grid, gray)
     )
