@@ -24,7 +24,9 @@ from kiosk.capture.mrz.reading import SYMBOLS
 
 CLASSES = ("0", "1", "2", "3", "456789", LETTERS, FILLER)
 CLASS_OF: Whole = np.array([next(n for n, group in enumerate(CLASSES) if s in group) for s in SYMBOLS])
-BROKEN = 0.01  # share of every position that follows no rule
+BROKEN = 2e-3  # share of every position that follows no rule
+BROKEN_DATE = 0.01  # the same in dates: specimens carry impossible ones
+BROKEN_NAME = 2e-4  # and in names, where only the rule about digits keeps O and 0 apart
 Rule = Mapping[str, tuple[float, int]]  # symbols: their probability together, and the state that follows
 
 
@@ -71,28 +73,32 @@ def join(*parts: Automaton) -> Automaton:
     return Automaton(np.concatenate(steps), within, np.concatenate(after))
 
 
-def _position(rules: Sequence[Rule], size: int, letters: Floats) -> tuple[Floats, Floats, Whole]:
-    """One position: what each state says. Symbols that no rule names share BROKEN."""
+def _position(
+    rules: Sequence[Rule], size: int, letters: Floats, broken: float
+) -> tuple[Floats, Floats, Whole]:
+    """One position: what each state says. Symbols that no rule names share `broken`."""
     steps, after = np.zeros((7, size, size)), np.zeros((size, 7), np.intp)
     within = np.concatenate((np.full(4, 1.0), np.full(6, 1 / 6), letters, np.ones(1)))
     even = np.bincount(CLASS_OF, minlength=7) / len(SYMBOLS)
     for state, rule in enumerate(rules):
-        chances, follow = even * BROKEN, np.full(7, next(iter(rule.values()))[1])
+        chances, follow = even * broken, np.full(7, next(iter(rule.values()))[1])
         total = sum(chance for chance, _ in rule.values())
         for symbols, (chance, goal) in rule.items():
             for symbol in symbols:
                 kind = CLASS_OF[INDEX[symbol]]
-                chances[kind] += (1 - BROKEN) * chance / total / len(symbols)
+                chances[kind] += (1 - broken) * chance / total / len(symbols)
                 follow[kind] = goal
         steps[np.arange(7), state, follow] = chances
         after[state] = follow
     return steps, within, after
 
 
-def _build(positions: Sequence[Sequence[Rule]], letters: Floats | None = None) -> Automaton:
+def _build(
+    positions: Sequence[Sequence[Rule]], letters: Floats | None = None, broken: float = BROKEN
+) -> Automaton:
     size = max(len(rules) for rules in positions)
     spread = np.full(26, 1 / 26) if letters is None else letters
-    made = {id(rules): _position(rules, size, spread) for rules in positions}
+    made = {id(rules): _position(rules, size, spread, broken) for rules in positions}
     parts = [made[id(rules)] for rules in positions]
     steps, within = np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
     return Automaton(steps, within, np.stack([part[2] for part in parts]))
@@ -185,7 +191,7 @@ def date(year: int | None, unknown: float) -> Automaton:
         {FILLER: (0.97, 2), "0": (0.03, 0)},
     )
     last: tuple[Rule, ...] = ({DIGITS: (1.0, 0)}, {"01": (1.0, 0)}, {FILLER: (1.0, 0)})
-    return _build([(tens,), ({DIGITS: (1.0, 0)}, blank), months, second, days, last])
+    return _build([(tens,), ({DIGITS: (1.0, 0)}, blank), months, second, days, last], broken=BROKEN_DATE)
 
 
 @cache
@@ -204,7 +210,7 @@ def name(length: int, digit: float = 0.0001) -> Automaton:
         {LETTERS: (0.4, 4), FILLER: (0.6, 6), DIGITS: (digit, 4)},
         {LETTERS: (0.003, 4), FILLER: (0.997, 6), DIGITS: (0.0001, 4)},
     )
-    return _build([rules] * length, name_letters())
+    return _build([rules] * length, name_letters(), BROKEN_NAME)
 
 
 @cache
@@ -217,7 +223,7 @@ def french_given(length: int) -> Automaton:
         {LETTERS: (0.4, 1), FILLER: (0.6, 4)},
         {LETTERS: (0.003, 1), FILLER: (0.997, 4)},
     )
-    return _build([rules] * length, name_letters())
+    return _build([rules] * length, name_letters(), BROKEN_NAME)
 
 
 @cache

@@ -18,6 +18,7 @@ MOST_EMPTY = 0.1  # mean probability that a cell of the block shows nothing
 MOST_HIDDEN = 0.035  # share of cells that show nothing: more is not left to check digits
 LEAST_BEYOND = 0.5  # the same of the cells around it, at least
 LEAST_SURE = 0.7
+LEAST_CONFIDENCE = 0.02
 SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
@@ -57,7 +58,7 @@ class MrzReader:
                 break
         for shown in sorted(seen, key=lambda found: -found.sure):
             decoded = decode(shown.scores) if _acceptable(shown) else None
-            if decoded is not None and _is_whole(decoded, shown.grid, gray):
+            if decoded is not None and _is_worth(decoded, shown.grid, gray):
                 return Reading(decoded, shown.grid, shown.scores)
         if not seen:
             return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
@@ -65,6 +66,11 @@ class MrzReader:
         corners = tuple((float(x), float(y)) for x, y in grid.corners())
         length = grid.pitch() * grid.columns
         return Evidence(corners, grid.pitch(), max(sure, SCORE_OF_ZONE), length)
+
+
+def _is_worth(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
+    """Whether a reading is delivered: not next to certainly wrong somewhere, and of a whole zone."""
+    return decoded.confidence >= LEAST_CONFIDENCE and _is_whole(decoded, grid, gray)
 
 
 def _is_whole(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
@@ -98,5 +104,6 @@ def _acceptable(shown: Shown) -> bool:
         shown.sure > LEAST_SURE
         and float(shown.empty.mean()) < MOST_EMPTY
         and float((shown.empty > 0.5).mean()) <= MOST_HIDDEN
+        and float(shown.empty[:, (0, -1)].mean(axis=0).max()) < 0.5
         and float(shown.beyond.mean()) > LEAST_BEYOND
     )
