@@ -196,7 +196,7 @@ def _closed(
     tried = np.arange(len(seen)) < len(DIGITS)
     tried[np.argsort(-seen, kind="stable")[:SEEN_DIGITS]] = True
     shown = np.flatnonzero(tried)
-    misses = shown[None, :, None] != residue[:, None, (0, 0, 1)]  # zone x symbol x kind of document
+    misses = shown[None, :, None] != residue[:, None, (0, 0, 1, 0)]  # zone x symbol x kind of document
     chance = np.where(misses, wrong_symbol()[shown][None, :, None], 1.0)
     worth = (_worth(wrong[:, None, None] + misses, digits) * chance) @ np.array(KINDS)
     joint = total[:, None] + np.log(seen[shown] * worth)

@@ -177,7 +177,7 @@ class Link:
             right[0] += self.blank * self._turned_blank()
             printed[0] -= self.blank * wrong[FILLED]
             meant[0] -= self.blank * wrong[FILLED]
-        kinds = RATES[:, None] * np.stack((printed, printed, meant)) + (1 - RATES)[:, None] * right
+        kinds = RATES[:, None] * np.stack((printed, printed, meant, printed)) + (1 - RATES)[:, None] * right
         return np.asarray(np.maximum(kinds, 0.0), np.float64)
 
     def worth(self, outside: Floats) -> Floats:

@@ -26,6 +26,8 @@ DARK_PAPER = 60  # grey level of the lightest part of the zone
 DARK_PICTURE = 32
 STILL = 3.0  # grey levels between two small pictures: more is movement
 PITCH = 16  # pixels per character of the straightened zone
+_COARSE = 320  # pixels of the longer side when looking for lines of print
+_FAINT_INK = 24
 _BURNT = 250
 _PAGE_CONTRAST = 35.0
 _SMALL = (160, 120)
@@ -43,6 +45,23 @@ def explain(gray: Gray, evidence: Evidence) -> Guidance:
     corners = np.array(evidence.corners, np.float64)
     hint = _out_of_place(gray, corners, evidence.pitch) or _poorly_seen(gray, corners, evidence.pitch)
     return Guidance(hint or _turned(corners) or Hint.HOLD_STILL, evidence.corners)
+
+
+def longest_print(gray: Gray) -> float:
+    """Length of the longest line of print, along either side of the picture, in pixels; 0 without any."""
+    scale = max(gray.shape) / _COARSE
+    size = (max(1, round(gray.shape[1] / scale)), max(1, round(gray.shape[0] / scale)))
+    coarse = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    ink = cv2.morphologyEx(coarse, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
+    dark = np.asarray(ink > max(_FAINT_INK, int(ink.max()) // 3), np.uint8)
+    longest = 0
+    for picture in (dark, np.ascontiguousarray(dark.T)):
+        joined = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((1, 13), np.uint8))
+        opened = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((2, 25), np.uint8))
+        stats = cv2.connectedComponentsWithStats(opened)[2][1:]
+        lines = stats[stats[:, cv2.CC_STAT_WIDTH] > 6 * stats[:, cv2.CC_STAT_HEIGHT], cv2.CC_STAT_WIDTH]
+        longest = max(longest, int(lines.max(initial=0)))
+    return longest * scale
 
 
 def moved(before: Gray | None, now: Gray) -> float:

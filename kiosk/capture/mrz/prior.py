@@ -18,9 +18,10 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
 # Kinds of documents: nothing wrong; digits wrong and the composite digit made from the wrong ones; from the
-# right ones. Share of documents, and probability that one digit of such a document is wrong in print.
-KINDS = (0.97, 0.01, 0.02)
-WRONG = (1e-5, 0.3, 0.25)
+# right ones; digits that mean nothing, as on dummies. Share of documents, and probability that one digit of
+# such a document is wrong in print.
+KINDS = (0.967, 0.01, 0.02, 0.003)
+WRONG = (1e-5, 0.3, 0.25, 0.85)
 MISSING, ODD = 0.1, 0.01  # share of wrong check digits that are a filler, and that are a letter
 EMPTY_DIGIT = 0.5  # share of empty TD3 personal numbers whose check digit is a filler (Doc 9303-4)
 

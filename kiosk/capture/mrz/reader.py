@@ -10,7 +10,7 @@ from kiosk.capture.mrz.blocks import Shown, find_grids, show
 from kiosk.capture.mrz.decode import decode
 from kiosk.capture.mrz.evidence import Evidence
 from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
-from kiosk.capture.mrz.guidance import explain
+from kiosk.capture.mrz.guidance import explain, longest_print
 from kiosk.capture.mrz.networks import Networks
 from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
 
@@ -42,6 +42,8 @@ class MrzReader:
                 return outcome
             if outcome.score > best.score:
                 best = outcome
+        if not best.corners:
+            best = Evidence(span=longest_print(gray))
         guidance = explain(gray, best)
         return Missed(guidance.hint, guidance.region)
 
