@@ -21,6 +21,7 @@ from kiosk.domain.roles import Action, Role
 from kiosk.domain.stay import Stay, assess
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import Frame, Guidance, Hint, PageScan, Progress, ProgressPhase
+from kiosk.workflow import names
 from kiosk.workflow.card_data import read_mrz
 from kiosk.workflow.case_log import CaseLog
 from kiosk.workflow.chip_keys import ChipRead, key_texts, keys_of, read_with
@@ -86,15 +87,17 @@ class Inspecting:
             return False
         return True
 
-    def type_mrz(self, lines: tuple[str, ...]) -> Case:
-        """Take lines typed by hand: they must be a valid MRZ, check digits included."""
+    def type_mrz(self, lines: tuple[str, ...], national_name: str) -> Case:
+        """Take lines typed by hand: they must be a valid MRZ, check digits included. `national_name` is the
+        name in national letters on the page, "" for none; the case keeps both."""
         self._log.require(Action.INSPECT)
         with self._log.step("page"):
             mrz = read_mrz(lines)
             if not mrz.valid:
                 raise KioskError(ErrorCode.MRZ_INVALID, "a check digit does not match")
             page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True)
-            return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
+            document = self._document(mrz, names.national_name(*names.parts_of(national_name)))
+            return self._log.accept(self._log.event(ev.PageRead, page=page, document=document))
 
     def _keep(self, image: bytes, kind: str) -> str:
         """Seal an image before the event that names it; "" when there is none."""
@@ -181,7 +184,8 @@ class Inspecting:
         )
 
     def _inspection(self, report: InspectionReport, files: Mapping[str, bytes], mrz: Mrz) -> Inspection:
-        document = self._document(mrz, _national_name(files))
+        typed = self._log.case.document.national_name if self._log.case.document else ""
+        document = self._document(mrz, _national_name(files) or typed)
         tree: dict[str, Any] = dict(report.to_json())
         tree["data_group_sha256"] = {
             name: hashlib.sha256(content).hexdigest()
