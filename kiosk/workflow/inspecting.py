@@ -13,6 +13,7 @@ from card_io.emrtd.report import InspectionReport, inspect
 from card_io.errors import CardError
 from card_io.lds import data_groups, face
 from card_io.lds.mrz import Mrz
+from card_io.lds.mrz_layout import unchecked_fields
 from crypto.trust import Outcome
 from kiosk.domain import cases as ev
 from kiosk.domain.cases import Case, DecisionOutcome, Inspection, Stage
@@ -59,6 +60,8 @@ class Inspecting:
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
                 certain=scan.certain,
+                unchecked=scan.unchecked,
+                face_found=scan.face_found,
                 keys=key_texts(scan.keys),
             )
             return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
@@ -95,7 +98,8 @@ class Inspecting:
             mrz = read_mrz(lines)
             if not mrz.valid:
                 raise KioskError(ErrorCode.MRZ_INVALID, "a check digit does not match")
-            page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True)
+            unchecked = unchecked_fields(mrz.format)
+            page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True, unchecked=unchecked)
             document = self._document(mrz, names.national_name(*names.parts_of(national_name)))
             return self._log.accept(self._log.event(ev.PageRead, page=page, document=document))
 
