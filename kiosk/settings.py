@@ -1,4 +1,5 @@
-"""Settings of one home: `settings.toml`, overridden by `SHEKARA_…` variables; unknown keys refused.
+"""Settings of one home: `settings.toml`, overridden by `SHEKARA_…` variables; unknown keys refused. And its
+own Latin spellings of names, `spellings.toml`.
 
 Settings never hold secrets: keys live in files of their own (lab) or in tokens (production).
 """
@@ -12,6 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from card_io.errors import MalformedCardData
+from card_io.lds.spellings import Spellings, proposed_spellings, read_spellings
 from kiosk.errors import ErrorCode, KioskError
 
 # Variables of the launcher and the command host; all others with the prefix are settings.
@@ -99,6 +102,21 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         keys = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors())
         raise KioskError(ErrorCode.SETTINGS_INVALID, f"{path.name}: {keys}") from error
+
+
+def load_spellings(path: Path) -> Spellings:
+    """The packaged Latin spellings, entries of the TOML file `path` before them (absent: as packaged).
+
+    SPELLINGS_INVALID names the file and the table and entry, or the line and column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return proposed_spellings().overridden(read_spellings(text))
+    except MalformedCardData as error:
+        place = error.detail.removeprefix("spellings: ")
+        raise KioskError(ErrorCode.SPELLINGS_INVALID, f"{path.name}: {place}") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise KioskError(ErrorCode.SPELLINGS_INVALID, f"{path.name}: {error}") from error
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:

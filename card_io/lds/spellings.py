@@ -42,19 +42,23 @@ class Spellings:
 @cache
 def proposed_spellings() -> Spellings:
     """The proposals that ship with the product."""
-    file = resources.files("card_io.lds").joinpath("spellings.toml")
-    return read_spellings(file.read_text(encoding="utf-8"))
+    return read_spellings(proposed_text())
+
+
+def proposed_text() -> str:
+    """The same as the file in which they ship, to be edited."""
+    return resources.files("card_io.lds").joinpath("spellings.toml").read_text(encoding="utf-8")
 
 
 def read_spellings(text: str) -> Spellings:
     """Read TOML `text` with the tables letters, kazakh and names, none of which must be there.
 
-    Raises MalformedCardData, naming table and entry, when something else stands in it.
+    Raises MalformedCardData, naming table and entry or line and column, when something else stands in it.
     """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MalformedCardData("spellings: not TOML") from error
+        raise MalformedCardData(f"spellings: not TOML: {error}") from error
     except RecursionError as error:
         raise MalformedCardData("spellings: nested too deep") from error
     if unknown := sorted(set(tables) - set(TABLES)):

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal
 
+from card_io.lds.spellings import proposed_text
 from crypto.pki_lab import LabPki
 from crypto.vault import Vault
 from kiosk.errors import ErrorCode, KioskError
@@ -50,6 +51,11 @@ class Home:
     @property
     def settings(self) -> Path:
         return self.path / "settings.toml"
+
+    @property
+    def spellings(self) -> Path:
+        """The home's own Latin spellings of names; may be absent."""
+        return self.path / "spellings.toml"
 
     @property
     def pki(self) -> Path:
@@ -145,6 +151,13 @@ def _create_keys(directory: Path, random: RandomBytes) -> None:
         Vault.create_key_file(directory / f"{name}.key", random)
     (directory / "audit.pem").unlink(missing_ok=True)
     create_audit_key(directory / "audit.pem", random)
+
+
+def write_spellings(home: Home) -> None:
+    """Put the packaged spellings into `home`, to be edited. USAGE when it has a file of its own."""
+    if home.spellings.exists():
+        raise KioskError(ErrorCode.USAGE, f"{home.spellings} is there already")
+    _write_durably(home.spellings, proposed_text())
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -27,7 +27,7 @@ from kiosk.errors import ErrorCode, KioskError
 from kiosk.logs import close_logs, configure_logs, logger
 from kiosk.ports import Camera, Clock, DeliveryReport, RandomBytes, Registry, RehearsalDesk, Store
 from kiosk.printing.press import CardPainter
-from kiosk.settings import Settings, load_settings
+from kiosk.settings import Settings, load_settings, load_spellings
 from kiosk.storage import open_store
 from kiosk.sync import RegistryClient, open_session
 from kiosk.workflow.delivery import deliver
@@ -109,8 +109,8 @@ def open_kiosk(
 ) -> Kiosk:
     """Open a home and every device it names. A lab home gets its simulated desk and its registry.
 
-    Raises HOME_*, SETTINGS_INVALID, WORLD_REFUSED, DEVICE_UNKNOWN, device errors; what was opened
-    before an error is closed again.
+    Raises HOME_*, SETTINGS_INVALID, SPELLINGS_INVALID, WORLD_REFUSED, DEVICE_UNKNOWN, device errors; what
+    was opened before an error is closed again.
     """
     with ExitStack() as stack:
         home = open_home(path)
@@ -119,6 +119,7 @@ def open_kiosk(
         configure_logs(home.logs)
         stack.callback(close_logs)
         settings = load_settings(home.settings)
+        load_spellings(home.spellings)  # what is wrong there is told before any device is opened
         say("database")
         store = open_home_store(home)
         stack.callback(store.close)
@@ -228,6 +229,7 @@ def _open_ports(
         signer=signer,
         card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),
+        spellings=load_spellings(home.spellings),
         lookup_timeout=settings.registry.timeout,
     )
 

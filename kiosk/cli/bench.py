@@ -1,4 +1,5 @@
-"""`shekara bench mrz`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures."""
+"""`shekara bench`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures, and on
+live streams."""
 
 import argparse
 import itertools
@@ -14,6 +15,7 @@ from kiosk.capture.bench.measure import Row, recogniser, report, run, table
 from kiosk.capture.bench.peers import PEERS, fresh, lines_of, peer_named, side_by_side, written
 from kiosk.capture.bench.synthetic import SETS, Sample, Truth, make, make_without
 from kiosk.capture.bench.workers import Peer
+from kiosk.cli.bench_stream import STREAM
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
 
@@ -48,8 +50,11 @@ class BenchCommand:
         mrz.add_argument("--save", type=Path, metavar="DIR", help="keep the frames and their truth.json")
         mrz.add_argument("--rows", action="store_true", help="with --json: every frame's outcome, too")
         _configure_peers(mrz)
+        STREAM.configure(kinds.add_parser(STREAM.name, help=STREAM.help))
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
+        if args.what == STREAM.name:
+            return STREAM.run(args, out)
         peers = _peers(args)
         self._measure(args, out)
         if peers is not None:

@@ -1,12 +1,14 @@
-"""`shekara home`: make and describe a home directory."""
+"""`shekara home`: make and describe a home directory, and its Latin spellings of names."""
 
 import argparse
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from kiosk.bootstrap.home import Home, create_lab_home, create_production_home, open_home
+from card_io.lds.transliteration import cyrillic_to_latin
+from kiosk.bootstrap.home import Home, create_lab_home, create_production_home, open_home, write_spellings
 from kiosk.cli.command import Output
-from kiosk.settings import load_settings
+from kiosk.settings import load_settings, load_spellings
 
 
 class HomeCommand:
@@ -20,8 +22,14 @@ class HomeCommand:
         create = actions.add_parser("create", help="make a home; its world is fixed for ever")
         create.add_argument("--world", choices=("lab", "production"), default="lab")
         actions.add_parser("show", help="world, station and places")
+        spellings = actions.add_parser("spellings", help="Latin spellings of Cyrillic names")
+        spellings.add_argument("--write", action="store_true", help="put the packaged file there, to edit it")
+        spellings.add_argument("--try", dest="name", metavar="NAME", help="the proposal for a name")
+        spellings.add_argument("--of", default="kk", metavar="LANGUAGE", help="of that name (default: kk)")
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
+        if args.action == "spellings":
+            return _spellings(args, out)
         home = self._create(args, out) if args.action == "create" else open_home(args.home)
         settings = load_settings(home.settings)
         facts = {
@@ -47,6 +55,25 @@ class HomeCommand:
             now=datetime.now(UTC),
             say=lambda what: out.say(f"making {what}"),
         )
+
+
+def _spellings(args: argparse.Namespace, out: Output) -> int:
+    home = open_home(args.home)
+    if args.write:
+        write_spellings(home)
+    spellings = load_spellings(home.spellings)
+    if args.name:
+        proposal = cyrillic_to_latin(args.name, args.of, spellings)
+        out.result({"name": args.name, "language": args.of, "proposal": proposal})
+        out.say(proposal)
+        return 0
+    own = home.spellings.exists()
+    out.result({"file": str(home.spellings), "own": own, **asdict(spellings)})
+    out.say(f"{home.spellings}{'' if own else ' (absent: as packaged)'}")
+    for table, entries in asdict(spellings).items():
+        for original, latin in entries.items():
+            out.say(f"{table:8} {original} {latin}")
+    return 0
 
 
 COMMAND = HomeCommand()

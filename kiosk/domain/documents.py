@@ -64,6 +64,8 @@ class PageReading:
     portrait_image: str = ""
     typed: bool = False  # entered by hand: the verdict is at best undetermined
     certain: bool = field(default=False, metadata=TRANSIENT)  # number, birth and expiry are what is printed
+    unchecked: tuple[str, ...] = field(default=(), metadata=TRANSIENT)  # fields without a check digit
+    face_found: bool = field(default=True, metadata=TRANSIENT)  # else the portrait is only its usual place
     keys: tuple[str, ...] = field(default=(), repr=False, metadata=TRANSIENT)  # may open the chip, in order
 
 

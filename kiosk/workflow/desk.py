@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from card_io.lds.spellings import Spellings
 from card_io.perso.profile import Profile
 from crypto.signer import Signer
 from crypto.trust import TrustStore
@@ -73,6 +74,7 @@ class Desk:
     signer: Signer
     card_profile: Profile
     rules: Sequence[StayRule]
+    spellings: Spellings = field(default_factory=Spellings)  # own ones, before the packaged
     lookup_timeout: float = 5.0
 
 

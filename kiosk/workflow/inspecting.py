@@ -13,6 +13,7 @@ from card_io.emrtd.report import InspectionReport, inspect
 from card_io.errors import CardError
 from card_io.lds import data_groups, face
 from card_io.lds.mrz import Mrz
+from card_io.lds.mrz_layout import unchecked_fields
 from crypto.trust import Outcome
 from kiosk.domain import cases as ev
 from kiosk.domain.cases import Case, DecisionOutcome, Inspection, Stage
@@ -21,6 +22,7 @@ from kiosk.domain.roles import Action, Role
 from kiosk.domain.stay import Stay, assess
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import Frame, Guidance, Hint, PageScan, Progress, ProgressPhase
+from kiosk.workflow import names
 from kiosk.workflow.card_data import read_mrz
 from kiosk.workflow.case_log import CaseLog
 from kiosk.workflow.chip_keys import ChipRead, key_texts, keys_of, read_with
@@ -58,6 +60,8 @@ class Inspecting:
                 page_image=self._keep(scan.page, "page"),
                 portrait_image=self._keep(scan.portrait, "page-portrait"),
                 certain=scan.certain,
+                unchecked=scan.unchecked,
+                face_found=scan.face_found,
                 keys=key_texts(scan.keys),
             )
             return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
@@ -86,15 +90,18 @@ class Inspecting:
             return False
         return True
 
-    def type_mrz(self, lines: tuple[str, ...]) -> Case:
-        """Take lines typed by hand: they must be a valid MRZ, check digits included."""
+    def type_mrz(self, lines: tuple[str, ...], national_name: str) -> Case:
+        """Take lines typed by hand: they must be a valid MRZ, check digits included. `national_name` is the
+        name in national letters on the page, "" for none; the case keeps both."""
         self._log.require(Action.INSPECT)
         with self._log.step("page"):
             mrz = read_mrz(lines)
             if not mrz.valid:
                 raise KioskError(ErrorCode.MRZ_INVALID, "a check digit does not match")
-            page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True)
-            return self._log.accept(self._log.event(ev.PageRead, page=page, document=self._document(mrz)))
+            unchecked = unchecked_fields(mrz.format)
+            page = PageReading(mrz_lines=mrz.lines, confidence=1.0, typed=True, unchecked=unchecked)
+            document = self._document(mrz, names.national_name(*names.parts_of(national_name)))
+            return self._log.accept(self._log.event(ev.PageRead, page=page, document=document))
 
     def _keep(self, image: bytes, kind: str) -> str:
         """Seal an image before the event that names it; "" when there is none."""
@@ -181,7 +188,8 @@ class Inspecting:
         )
 
     def _inspection(self, report: InspectionReport, files: Mapping[str, bytes], mrz: Mrz) -> Inspection:
-        document = self._document(mrz, _national_name(files))
+        typed = self._log.case.document.national_name if self._log.case.document else ""
+        document = self._document(mrz, _national_name(files) or typed)
         tree: dict[str, Any] = dict(report.to_json())
         tree["data_group_sha256"] = {
             name: hashlib.sha256(content).hexdigest()

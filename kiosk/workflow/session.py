@@ -101,8 +101,8 @@ class Session:
     ) -> Case:
         return self._inspecting.scan_document(cancel=cancel, timeout=timeout, on_frame=on_frame)
 
-    def type_mrz(self, lines: tuple[str, ...]) -> Case:
-        return self._inspecting.type_mrz(lines)
+    def type_mrz(self, lines: tuple[str, ...], national_name: str = "") -> Case:
+        return self._inspecting.type_mrz(lines, national_name)
 
     def read_chip(self, *, cancel: CancelEvent | None = None, timeout: float = CHIP_TIMEOUT) -> Case:
         return self._inspecting.read_chip(cancel=cancel, timeout=timeout)

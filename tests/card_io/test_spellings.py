@@ -42,6 +42,7 @@ def test_an_administrator_may_spell_otherwise() -> None:
     ("text", "place"),
     [
         ("[letters", "TOML"),
+        ('[letters]\n"Ә" = A', "line 2, column"),
         ("[words]", "words"),
         ("letters = 3", "letters"),
         ('[letters]\n"Ә" = "a"', "letters"),

@@ -70,6 +70,24 @@ def test_home_create_and_show_agree(capsys: pytest.CaptureFixture[str], tmp_path
     assert (status, json.loads(out)["waiting"]) == (0, 0)
 
 
+def test_spellings_are_shown_written_and_tried(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    home = str(tmp_path / "h")
+    run(capsys, "--home", home, "home", "create")
+    _, out, _ = run(capsys, "--home", home, "--json", "home", "spellings")
+    packaged = json.loads(out)
+    assert (packaged["own"], packaged["letters"]["Ә"]) == (False, "A")
+    status, out, _ = run(capsys, "--home", home, "home", "spellings", "--write")
+    assert (status, "Ә A" in out) == (0, True)
+    file = tmp_path / "h" / "spellings.toml"
+    file.write_text(file.read_text(encoding="utf-8") + '"ХАМИТ" = "HAMIT"\n', encoding="utf-8")
+    _, out, _ = run(capsys, "--home", home, "home", "spellings", "--try", "Хамит Қасым")
+    assert out == "HAMIT KASYM\n"
+    _, out, _ = run(capsys, "--home", home, "home", "spellings", "--try", "Хамит", "--of", "ru", "--json")
+    assert json.loads(out)["proposal"] == "KHAMIT"
+    status, _, err = run(capsys, "--home", home, "home", "spellings", "--write")
+    assert (status, "already" in err) == (host.EXIT_USAGE, True)
+
+
 def test_a_plug_in_that_does_not_load_leaves_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     broken = host.Unavailable("broken", "No module named 'x'")
     parser = host.build_parser({"broken": broken})

@@ -1,4 +1,4 @@
-"""`shekara bench mrz`: numbers for people and programs, sets synthetic and on disk."""
+"""`shekara bench`: numbers for people and programs, sets synthetic and on disk, streams."""
 
 import argparse
 import io
@@ -14,12 +14,12 @@ from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
 
 
-def bench(*arguments: str, as_json: bool = True) -> str:
+def bench(*arguments: str, as_json: bool = True, what: str = "mrz") -> str:
     parser = argparse.ArgumentParser()
     COMMAND.configure(parser)
     stream = io.StringIO()
     out = Output(as_json=as_json, stream=stream)
-    assert COMMAND.run(parser.parse_args(["mrz", *arguments]), out) == 0
+    assert COMMAND.run(parser.parse_args([what, *arguments]), out) == 0
     out.finish()
     return stream.getvalue()
 
@@ -39,6 +39,12 @@ def test_a_table_for_people() -> None:
     text = bench("--frames", "1", "--no-mrz", "0", as_json=False)
     assert "exact %" in text
     assert "by px per char" in text
+
+
+def test_streams_are_a_kind_of_the_same_command() -> None:
+    summary = json.loads(bench("--streams", "0", what="stream"))
+    assert (summary["seed"], summary["streams"]) == (9303, 0)
+    assert bench("--streams", "0", what="stream", as_json=False)
 
 
 def test_the_command_is_registered() -> None:

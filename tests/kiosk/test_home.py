@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from card_io.lds.spellings import proposed_spellings
 from crypto.vault import Vault
 from kiosk import drivers
 from kiosk.bootstrap.home import (
@@ -14,9 +15,11 @@ from kiosk.bootstrap.home import (
     create_production_home,
     default_home,
     open_home,
+    write_spellings,
 )
 from kiosk.bootstrap.kiosk import load_rules, open_home_store, open_kiosk
 from kiosk.errors import ErrorCode, KioskError
+from kiosk.settings import load_spellings
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -80,6 +83,37 @@ def test_one_kiosk_a_home(tmp_path: Path) -> None:
     assert locked.value.code is ErrorCode.HOME_LOCKED
     lock.release()
     HomeLock(home).release()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[letters]\n"Ә" = "a"', "letters, 'Ә'"),
+        ("[letters]\n\n= 3", "line 3, column 1"),
+        ("[words]", "'words'"),
+        ("\udcff", "utf-8"),
+    ],
+)
+def test_wrong_spellings_are_said_with_file_and_place(tmp_path: Path, text: str, place: str) -> None:
+    home = open_home(make(tmp_path / "a"))
+    home.spellings.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(KioskError) as wrong:
+        open_kiosk(home.path)
+    assert wrong.value.code is ErrorCode.SPELLINGS_INVALID
+    assert "spellings.toml" in wrong.value.detail
+    assert place in wrong.value.detail
+
+
+def test_a_home_may_spell_in_its_own_way(tmp_path: Path) -> None:
+    home = open_home(make(tmp_path / "a"))
+    assert load_spellings(home.spellings) == proposed_spellings()
+    write_spellings(home)
+    assert load_spellings(home.spellings) == proposed_spellings()
+    with pytest.raises(KioskError) as there:
+        write_spellings(home)
+    assert there.value.code is ErrorCode.USAGE
+    home.spellings.write_text('[kazakh]\n"Ж" = "J"\n', encoding="utf-8")
+    assert load_spellings(home.spellings).kazakh == {**proposed_spellings().kazakh, "Ж": "J"}
 
 
 def test_the_wrong_key_does_not_open_the_database(tmp_path: Path) -> None:

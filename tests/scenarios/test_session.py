@@ -94,13 +94,17 @@ def test_a_typed_zone_needs_a_second_person(kiosk: Kiosk, desk: RehearsalDesk) -
     reader = inspected(kiosk, Role.TESTER)
     assert reader.case is not None
     assert reader.case.page is not None
+    assert reader.case.document is not None
     lines = reader.case.page.mrz_lines
     session = kiosk.session("guard", Role.BORDER_GUARD)
     session.open_case()
     with pytest.raises(KioskError) as wrong:
         session.type_mrz((lines[0], "9" + lines[1][1:]))
     assert code_of(wrong) is ErrorCode.MRZ_INVALID
-    session.type_mrz(lines)
+    case = session.type_mrz(lines, "Турсунов,  Азизбек")
+    assert case.document is not None
+    assert case.document.national_name == "Турсунов, Азизбек"
+    assert case.document.surname == reader.case.document.surname
     case = session.read_chip()
     session.assess_stay()
     session.declare(desk.travellers[0].declaration)
@@ -160,8 +164,11 @@ def test_without_a_chip_there_is_no_green(kiosk: Kiosk, desk: RehearsalDesk) -> 
     desk.withdraw()
     session = kiosk.session("guard", Role.BORDER_GUARD)
     session.open_case()
-    session.type_mrz(reader.case.page.mrz_lines)
+    session.type_mrz(reader.case.page.mrz_lines, "Турсунов, Азизбек")
     case = session.read_chip(timeout=0.2)
+    assert case.document is not None
+    assert case.document.national_name == "Турсунов, Азизбек"  # no chip that could say another
+    assert replay(kiosk.store.events(case.id)).document == case.document
     assert case.inspection is not None
     assert not case.inspection.chip_read
     assert case.inspection.overall != "successful"

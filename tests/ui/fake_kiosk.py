@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from card_io.lds.mrz import format_td3
+from card_io.lds.spellings import Spellings
 from hardware_mocks.pages import PageText, render_page
 from hardware_mocks.portraits import Look, portrait
 from hardware_mocks.scene import still
@@ -122,6 +123,8 @@ class Plan:
     report: dict[str, Any] = field(default_factory=report)
     allowed: bool = True
     doubtful: tuple[tuple[int, int], ...] = ()
+    unchecked: tuple[str, ...] = ()
+    face_found: bool = True
     errors: dict[str, list[Exception]] = field(default_factory=dict)
     frames: int = 2
     hold: dict[str, Any] = field(default_factory=dict)  # method name -> threading.Event to wait for
@@ -192,14 +195,16 @@ class FakeSession:
         self._begin("scan_document")
         for number in range(self.kiosk.plan.frames):
             on_frame(Frame(camera_frame(), number, float(number)), Guidance(Hint.HOLD_STILL))
-        return self._page(PageReading(LINES, 0.994, self.kiosk.plan.doubtful, "page", "page-face"))
+        plan = self.kiosk.plan
+        read = PageReading(LINES, 0.994, plan.doubtful, "page", "page-face")
+        return self._page(replace(read, unchecked=plan.unchecked, face_found=plan.face_found))
 
-    def type_mrz(self, lines: tuple[str, ...]) -> Case:
+    def type_mrz(self, lines: tuple[str, ...], national_name: str = "") -> Case:
         self._begin("type_mrz")
-        return self._page(PageReading(tuple(lines), 1.0, typed=True))
+        return self._page(PageReading(tuple(lines), 1.0, typed=True), national_name)
 
-    def _page(self, reading: PageReading) -> Case:
-        return self._keep(page=reading, document=document(""), inspection=None, entitlement=None)
+    def _page(self, reading: PageReading, national_name: str = "") -> Case:
+        return self._keep(page=reading, document=document(national_name), inspection=None, entitlement=None)
 
     def read_chip(self, *, cancel: Any = None) -> Case:
         self._begin("read_chip")
@@ -391,6 +396,7 @@ class FakeKiosk:
             card_slot=device,
             camera=device,
             clock=SimpleNamespace(now=lambda: NOW),
+            spellings=Spellings(),
         )
 
     def session(self, operator: str, role: object) -> FakeSession:

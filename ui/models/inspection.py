@@ -124,6 +124,14 @@ class Inspection(QObject):
     def groups(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(self.report.get("groups", ()))
 
+    def unchecked(self) -> tuple[str, ...]:
+        """Fields of the page that no check digit covers, until a green verdict has confirmed them all."""
+        case = self.case
+        if case is None or case.page is None:
+            return ()
+        confirmed = case.inspection is not None and case.inspection.overall == "successful"
+        return () if confirmed else case.page.unchecked
+
     def unopened(self) -> tuple[str, ...]:
         """Red and amber groups nobody has opened yet, in the order shown."""
         return tuple(
@@ -163,10 +171,10 @@ class Inspection(QObject):
         else:
             self._scan()
 
-    def type_mrz(self, lines: tuple[str, ...]) -> None:
+    def type_mrz(self, lines: tuple[str, ...], national_name: str = "") -> None:
         """Take lines typed by hand; goes on to the chip when their check digits are right."""
         self._begin(Phase.SCAN)
-        self._run(lambda: self.session.type_mrz(lines), lambda _found: self._read_chip())
+        self._run(lambda: self.session.type_mrz(lines, national_name), lambda _found: self._read_chip())
 
     def cancel(self) -> None:
         """Give up the waiting call, if one waits."""

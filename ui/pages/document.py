@@ -1,5 +1,6 @@
 """Column 1 of the inspection: live camera, then the page; the MRZ read or typed; scan again."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame
 
@@ -9,6 +10,7 @@ from ui.models.inspection import Inspection, Phase
 from ui.theme import GAP, PAD
 from ui.widgets.basics import ActionButton, ProblemPanel, column, label, restyle, row
 from ui.widgets.mrz import MrzView
+from ui.widgets.national import NationalName
 from ui.widgets.pictures import DocumentView
 
 TITLE_LINE = 7  # pixels above a title that shares its line with a button
@@ -44,6 +46,10 @@ class DocumentColumn(QFrame):
         body.addLayout(mrz_head)
         self.mrz = MrzView()
         body.addWidget(self.mrz)
+        self.page_note = label("caption", wrap=True)
+        body.addWidget(self.page_note)
+        self.national = NationalName(model.desk.kiosk.ports.spellings)
+        body.addWidget(self.national)
         self.type_note = label("caption", key="document.type_note", wrap=True)
         body.addWidget(self.type_note)
         buttons = row()
@@ -62,18 +68,23 @@ class DocumentColumn(QFrame):
         self.confirm.clicked.connect(lambda: self._typed(self.mrz.lines))
         self.mrz.confirmed.connect(self._typed)
         self.mrz.left.connect(self.refresh)
+        self.national.edited.connect(lambda: self.mrz.fill(self.national.applied(self.mrz.lines)))
+        self.national.passed.connect(lambda: self.mrz.setFocus(Qt.FocusReason.TabFocusReason))
+        self.national.left.connect(self.mrz.leave)
         model.frames.arrived.connect(self._on_frame)
 
     def edit_mrz(self) -> None:
         """Type over what was read, or from nothing."""
         self._model.cancel()
-        page = self._model.case.page if self._model.case else None
+        case = self._model.case
+        page, document = (case.page, case.document) if case else (None, None)
+        self.national.begin(case.id if case else "", document.national_name if document else "")
         self.mrz.edit(page.mrz_lines if page else (), page.doubtful if page else ())
         self.refresh()
 
     def _typed(self, lines: tuple[str, ...]) -> None:
         self.mrz.show_lines(lines)
-        self._model.type_mrz(lines)
+        self._model.type_mrz(lines, self.national.name())
 
     def _on_frame(self, image: QImage, hint: Hint | None, region: Corners) -> None:
         if self._model.phase is Phase.SCAN and self._model.running:
@@ -88,6 +99,8 @@ class DocumentColumn(QFrame):
         for widget in (self.mrz, self.mrz_title, self.mrz_note):
             widget.setVisible(shown)
         self.type_note.setVisible(self.mrz.editing)
+        self.national.setVisible(self.mrz.editing)
+        self._show_page_note()
         self.mrz_note.setText(self._note())
         doubt = bool(page and (page.doubtful or page.typed))
         restyle(self.mrz_note, "tone", "doubt" if doubt else "")
@@ -102,6 +115,19 @@ class DocumentColumn(QFrame):
         self.rescan.setEnabled(active and not model.running)
         self.by_hand.setEnabled(active and model.phase in (Phase.SCAN, Phase.DECIDE))
         self.park.setEnabled(active)
+
+    def _show_page_note(self) -> None:
+        """What the reader could not prove: the guard's own comparison has to."""
+        page = self._model.case.page if self._model.case else None
+        notes: list[str] = []
+        if unchecked := self._model.unchecked():
+            notes.append(
+                tr("document.unchecked", fields=", ".join(tr(f"field.{name}") for name in unchecked))
+            )
+        if page is not None and page.portrait_image and not page.face_found:
+            notes.append(tr("document.no_face"))
+        self.page_note.setText("\n".join(notes))
+        self.page_note.setVisible(bool(notes) and not self.mrz.editing)
 
     def _note(self) -> str:
         page = self._model.case.page if self._model.case else None

@@ -10,6 +10,7 @@ from ui.widgets.basics import FitLabel, ProblemPanel, column, row
 from ui.widgets.pictures import Portrait
 from ui.widgets.verdict import VerdictPill, VerdictTree
 
+UNCHECKED = "*"
 _SEX = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.UNSPECIFIED: "unspecified"}
 
 
@@ -86,6 +87,7 @@ class PersonColumn(QFrame):
         self.given.setText(document.given_names if document else "")
         self.script.setText(document.national_name if document else "")
         self._show_fields(document)
+        self._show_marks()
         self.page_face.show_image(model.image(case.page.portrait_image) if case and case.page else None)
         found = case.inspection if case else None
         self.chip_face.show_image(model.image(found.portrait_image) if found else None)
@@ -97,6 +99,18 @@ class PersonColumn(QFrame):
         if unopened and unopened != self._unopened:
             self.tree.reveal(unopened[0])
         self._unopened = unopened
+
+    def _show_marks(self) -> None:
+        """A small sign at every field that no check digit covers."""
+        unchecked = self._model.unchecked()
+        meaning = tr("document.unchecked_mark")
+        for field, part in (
+            ("name", self.surname),
+            ("name", self.given),
+            ("sex", self._captions["sex"]),
+            ("nationality", self._captions["citizenship"]),
+        ):
+            part.set_mark(UNCHECKED if field in unchecked and part.text() else "", meaning)
 
     def _show_verdict(self) -> None:
         case = self._model.case

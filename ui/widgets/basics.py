@@ -20,6 +20,8 @@ from ui.i18n import tr, worded
 from ui.palette import Tone
 from ui.theme import GAP, HALF, TARGET, theme
 
+MARK_POINTS = 9
+
 
 def column(*, margins: int = 0, gap: int = GAP) -> QVBoxLayout:
     layout = QVBoxLayout()
@@ -84,7 +86,7 @@ class FitLabel(QWidget):
     def __init__(self, largest: float, smallest: float, *, bold: bool = False, color: str = "text") -> None:
         super().__init__()
         self._largest, self._smallest, self._bold, self._color = largest, smallest, bold, color
-        self._text = ""
+        self._text, self._mark, self._meaning = "", "", ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self._rescale)
         self._rescale()
@@ -104,8 +106,20 @@ class FitLabel(QWidget):
 
     def setText(self, text: str) -> None:
         self._text = text
-        self.setToolTip(text)
-        self.setAccessibleName(text)
+        self._tell()
+
+    def set_mark(self, mark: str, meaning: str = "") -> None:
+        """A small sign behind the text, "" for none, and what it means for tool tip and screen reader."""
+        self._mark, self._meaning = mark, meaning if mark else ""
+        self._tell()
+
+    @property
+    def mark(self) -> str:
+        return self._mark
+
+    def _tell(self) -> None:
+        self.setToolTip("\n".join(part for part in (self._text, self._meaning) if part))
+        self.setAccessibleName(". ".join(part for part in (self._text, self._meaning) if part))
         self.update()
 
     def set_color(self, color: str) -> None:
@@ -114,12 +128,15 @@ class FitLabel(QWidget):
 
     def fitting(self) -> tuple[QFont, str]:
         """The font that fits and the text to draw, cut with dots only at the smallest size."""
-        points = self._largest
-        while points > self._smallest and self._advance(points) > self.width():
+        points, room = self._largest, self.width() - self._mark_width()
+        while points > self._smallest and self._advance(points) > room:
             points -= 0.5
         font = self._font(points)
-        shown = QFontMetrics(font).elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
-        return font, shown
+        return font, QFontMetrics(font).elidedText(self._text, Qt.TextElideMode.ElideRight, room)
+
+    def _mark_width(self) -> int:
+        mark = f" {self._mark}" if self._mark else ""
+        return QFontMetrics(self._font(MARK_POINTS)).horizontalAdvance(mark)
 
     def _advance(self, points: float) -> int:
         return QFontMetrics(self._font(points)).horizontalAdvance(self._text)
@@ -129,7 +146,13 @@ class FitLabel(QWidget):
         font, shown = self.fitting()
         painter.setFont(font)
         painter.setPen(QColor(str(getattr(theme.palette, self._color))))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+        flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(self.rect(), flags, shown)
+        if self._mark:
+            behind = self.rect().adjusted(QFontMetrics(font).horizontalAdvance(shown), 0, 0, 0)
+            painter.setFont(self._font(MARK_POINTS))
+            painter.setPen(QColor(theme.palette.muted))
+            painter.drawText(behind, flags, f" {self._mark}")
 
 
 class Icon(QWidget):

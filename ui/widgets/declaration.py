@@ -21,7 +21,7 @@ class FieldBox(QFrame):
 
     HEIGHT = 44
 
-    def __init__(self, name: str, field: QWidget) -> None:
+    def __init__(self, key: str, field: QWidget) -> None:
         super().__init__()
         self.setObjectName("fieldbox")
         theme.changed.connect(self._rescale)
@@ -29,7 +29,7 @@ class FieldBox(QFrame):
         body = column(gap=0)
         body.setContentsMargins(8, 1, 4, 0)
         self.setLayout(body)
-        caption = label("fieldcaption", key=f"declaration.{name}")
+        caption = label("fieldcaption", key=key)
         caption.setBuddy(field)
         body.addWidget(caption)
         field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
@@ -88,7 +88,7 @@ class DeclarationForm(QWidget):
         places |= {"phone": (3, 0, 1), "employer": (3, 1, 2)}
         for name, field in self.fields.items():
             line, start, span = places[name]
-            grid.addWidget(FieldBox(name, field), line, start, 1, span)
+            grid.addWidget(FieldBox(f"declaration.{name}", field), line, start, 1, span)
             field.setObjectName(f"declaration-{name}")
             field.installEventFilter(self)
         for edit in (self.host, self.address, self.phone, self.employer):

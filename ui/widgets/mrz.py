@@ -60,6 +60,11 @@ class MrzView(QWidget):
         self.setFocus(Qt.FocusReason.TabFocusReason)
         self._refit()
 
+    def fill(self, lines: Sequence[str]) -> None:
+        """Change what is being typed from outside; cursor and focus stay."""
+        self._lines = list(lines)
+        self.update()
+
     def leave(self) -> None:
         """Give up typing; what was read comes back with the next `show_lines`."""
         self._editing = False
