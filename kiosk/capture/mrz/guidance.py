@@ -61,7 +61,7 @@ def longest_print(gray: Gray) -> float:
         stats = cv2.connectedComponentsWithStats(opened)[2][1:]
         lines = stats[stats[:, cv2.CC_STAT_WIDTH] > 6 * stats[:, cv2.CC_STAT_HEIGHT], cv2.CC_STAT_WIDTH]
         longest = max(longest, int(lines.max(initial=0)))
-    return longest * scale
+    return float(longest * scale)
 
 
 def moved(before: Gray | None, now: Gray) -> float:
