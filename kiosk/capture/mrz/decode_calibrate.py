@@ -10,8 +10,8 @@ from kiosk.capture.mrz.decode_forms import KEY
 from kiosk.capture.mrz.prior import NETWORK, Floats, Network, Whole, evidence, indexes
 from kiosk.capture.mrz.reading import LogProbabilities
 
-TEMPERATURES = tuple(np.round(np.geomspace(0.7, 4.0, 24), 3).tolist())
-FLOORS = (1e-6, 3e-6, 1e-5, 2e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 28), 3).tolist())
+FLOORS = (1e-8, 1e-7, 1e-6, 3e-6, 1e-5, 2e-5, 5e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 LEAST = 0.99  # no threshold below this, however well the sample went
 MARGIN = 3.0  # a threshold leaves this factor between its doubt and that of the surest wrong reading
 

@@ -4,7 +4,7 @@ finder.onnx: frame -> mask, direction and pitch; centres.onnx: block -> where ch
 lines.onnx: strips -> which characters they are. `docs/mrz-model.md` is their model card.
 """
 
-from importlib import resources
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from kiosk.capture.mrz.straighten import normalised
 from kiosk.errors import ErrorCode, KioskError
 
 NAMES = ("finder", "centres", "lines")
+MODEL = Path(__file__).parent / "model"  # beside this file; the package is installed unpacked
 
 Float = NDArray[np.float32]
 
@@ -43,7 +44,7 @@ class Networks:
 
 
 def _load(name: str) -> cv2.dnn.Net:
-    path = resources.files("kiosk.capture.mrz") / "model" / f"{name}.onnx"
+    path = MODEL / f"{name}.onnx"
     try:
         net = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
     except (OSError, cv2.error) as error:
