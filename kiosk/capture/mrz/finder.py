@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kiosk.capture.mrz.networks import Networks
 from kiosk.capture.mrz.reading import Gray
 
-LOOK = 640  # longer side of the picture the finder sees
+GLANCE, LOOK = 480, 640  # longer side of the picture the finder sees: first, and where that gave no reading
 MULTIPLE = 32
 THRESHOLD = 0.0  # mask logit
 MIN_PLACES = 12  # of the mask; smaller spots are no part of a zone
@@ -60,9 +60,9 @@ class _Blob:
     pitch: float
 
 
-def find_zones(gray: Gray, networks: Networks) -> list[Zone]:
-    """Up to MAX_ZONES candidates, heaviest first."""
-    frame, scale = _looked_at(gray)
+def find_zones(gray: Gray, networks: Networks, look: int = LOOK) -> list[Zone]:
+    """Up to MAX_ZONES candidates, heaviest first, seen with `look` pixels along the longer side."""
+    frame, scale = _looked_at(gray, look)
     out = networks.finder(frame)
     blobs = _joined(_blobs(out))
     zones = [zone for blob in blobs if (zone := _zone(blob, scale)) is not None]
@@ -83,10 +83,10 @@ def find_zones_closer(gray: Gray, networks: Networks) -> list[Zone]:
     return sorted(zones, key=lambda zone: -zone.weight)[:MAX_ZONES]
 
 
-def _looked_at(gray: Gray) -> tuple[Gray, float]:
-    """The picture at LOOK pixels, sides filled up to multiples, and picture pixels per finder pixel."""
+def _looked_at(gray: Gray, look: int) -> tuple[Gray, float]:
+    """The picture at `look` pixels, sides filled up to multiples, and picture pixels per finder pixel."""
     height, width = gray.shape
-    scale = max(height, width) / LOOK
+    scale = max(height, width) / look
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
     method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     small = cv2.resize(gray, size, interpolation=method)

@@ -9,7 +9,7 @@ from card_io.lds.mrz import parse
 from kiosk.capture.mrz.blocks import Shown, find_grids, show
 from kiosk.capture.mrz.decode import decode
 from kiosk.capture.mrz.evidence import Evidence
-from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
+from kiosk.capture.mrz.finder import GLANCE, LOOK, Zone, find_zones, find_zones_closer
 from kiosk.capture.mrz.guidance import explain, longest_print
 from kiosk.capture.mrz.networks import Networks
 from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
@@ -23,7 +23,7 @@ SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
 SHORT = 36  # columns of TD2, MRV-B and the old French card
-WHOLE, CLEAR, GAP = 0.95, 0.6, 0.12  # cells that are seen beyond the ends of such lines
+GAP = 0.12  # of a cell that is seen beyond the ends of such lines
 CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
 
 
@@ -48,7 +48,8 @@ class MrzReader:
         return Missed(guidance.hint, guidance.region)
 
     def _zones(self, gray: Gray) -> Iterator[Zone]:
-        yield from find_zones(gray, self._networks)
+        yield from find_zones(gray, self._networks, GLANCE)
+        yield from find_zones(gray, self._networks, LOOK)
         if max(gray.shape) >= CLOSER_FROM:
             yield from find_zones_closer(gray, self._networks)
 
@@ -79,13 +80,12 @@ def _is_whole(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
     """False where 36 columns may be a part of 44 that the picture's edge cuts off; no other format can be."""
     if grid.columns != SHORT:
         return True
-    margin = _margin(grid, gray)
-    if margin >= WHOLE:
-        return True
     if decoded.form == "MRVB":  # no composite digit: only the gap behind the last character can tell
-        return margin > GAP
-    agrees = parse(decoded.lines).checks["composite"]
-    return not decoded.lines[0].startswith("P") and (agrees or margin > CLEAR)
+        return _margin(grid, gray) > GAP
+    checks = parse(decoded.lines).checks
+    if decoded.lines[0].startswith("P"):  # the code of passports, whose lines are 44 long
+        return checks["composite"]
+    return checks["composite"] or (sum(checks.values()) > 1 and _margin(grid, gray) > GAP)
 
 
 def _margin(grid: Grid, gray: Gray) -> float:
