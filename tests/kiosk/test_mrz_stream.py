@@ -90,7 +90,7 @@ def run(
 ) -> list[Delivered | Guidance]:
     stream = StreamReader(Script(*answers), judge or by_scores(combine, decode))
     return [
-        stream.push(pictures[number] if pictures else PICTURE, step * (number + 1))
+        stream.push(pictures[number] if pictures else PICTURE + np.uint8(number % 2), step * (number + 1))
         for number in range(len(answers))
     ]
 
@@ -201,7 +201,20 @@ def test_open_names_are_waited_for_a_little() -> None:
     decoded = replace(reading().decoded, confidence=0.8)
     answers = run(*[reading()] * 20, judge=lambda readings: decoded)
     first = next(n for n, answer in enumerate(answers) if isinstance(answer, Delivered))
-    assert first * 0.05 == pytest.approx(0.3)
+    assert first * 0.05 == pytest.approx(0.9)
+
+
+def test_nothing_doubtful_is_delivered_while_the_page_moves() -> None:
+    poor = reading(wrong={(1, 4): ("0", 0.6), (0, 7): ("K", 0.6)})
+    pictures = [PICTURE + np.uint8(20 * (number % 4)) for number in range(60)]
+    answers = run(*[poor] * 60, judge=lambda readings: readings[-1].decoded, pictures=pictures)
+    assert all(isinstance(answer, Guidance) for answer in answers)
+
+
+def test_a_camera_that_repeats_one_picture_proves_nothing() -> None:
+    poor = reading(wrong={(1, 4): ("0", 0.6), (0, 7): ("K", 0.6)})
+    answers = run(*[poor] * 60, judge=lambda readings: readings[-1].decoded, pictures=[PICTURE] * 60)
+    assert all(isinstance(answer, Guidance) for answer in answers)
 
 
 def test_late_pictures_are_dropped() -> None:

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from card_io.lds.mrz_codes import PASSPORT_KINDS
 from card_io.lds.mrz_layout import (
     SHAPES,
     WEIGHTS,
@@ -214,7 +215,11 @@ def _code(form: str) -> Automaton:
     if form == "FRA":
         return grammar.any_of("I", "D", broken=0.001)
     firsts = {"TD1": "IAC", "TD2": "IAC", "TD3": "P", "MRVA": "V", "MRVB": "V"}[form]
-    others = {"TD1": 0.03, "TD2": 0.03, "TD3": 0.005}.get(form, 0.0005)
-    first = grammar.weighed(((firsts, 1 - others), (LETTERS.replace("V", ""), others)), 0.0002)
+    rare = {"TD1": 0.03, "TD2": 0.03, "TD3": 0.005}.get(form, 0.0005)
+    first = grammar.weighed(((firsts, 1 - rare), (LETTERS.replace("V", ""), rare)), 0.0002)
     second = grammar.weighed(((FILLER, 0.5), (LETTERS, 0.5)), 0.004)
+    if form == "TD3":  # the letters of Doc 9303-4 section 4.4, and N of the Russian internal passport
+        others = "".join(letter for letter in LETTERS if letter not in PASSPORT_KINDS + "PN")
+        kinds = ((FILLER, 0.55), (PASSPORT_KINDS + "PN", 0.4), (others, 0.05))
+        second = grammar.weighed(kinds, 0.001)
     return grammar.join(first, second)

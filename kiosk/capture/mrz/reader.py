@@ -23,7 +23,7 @@ SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
 SHORT = 36  # columns of TD2, MRV-B and the old French card
-GAP = 0.12  # of a cell that is seen beyond the ends of such lines
+CLEAR, GAP = 1.9, 0.12  # cells that are seen beyond the ends of such lines
 CLOSER_FROM = 1500  # pixels of the longer side: larger pictures are looked at in parts, too
 
 
@@ -83,20 +83,21 @@ def _is_whole(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
     if decoded.form == "MRVB":  # no composite digit: only the gap behind the last character can tell
         return _margin(grid, gray) > GAP
     checks = parse(decoded.lines).checks
+    margin = _margin(grid, gray)
     if decoded.lines[0].startswith("P"):  # the code of passports, whose lines are 44 long
-        return checks["composite"]
-    return checks["composite"] or (sum(checks.values()) > 1 and _margin(grid, gray) > GAP)
+        return checks["composite"] or margin >= CLEAR
+    return checks["composite"] or margin >= CLEAR or (sum(checks.values()) > 1 and margin > GAP)
 
 
 def _margin(grid: Grid, gray: Gray) -> float:
-    """How much of the cells before and behind the lines the picture shows, 0 to 1: the least of all."""
-    steps = np.linspace(0, 1, 26)
-    least = 1.0
+    """How many cells before and behind the lines the picture shows, 0 to 2: the least of all."""
+    steps = np.linspace(0, 2, 51)
+    least = 2.0
     for row in range(grid.rows):
         for edge, way in ((-0.5, -1.0), (grid.columns - 0.5, 1.0)):
             points = grid.points(np.stack([edge + way * steps, np.full(len(steps), row)], axis=1))
             inside = (points >= -0.5).all(axis=1) & (points <= np.array(gray.shape[::-1]) - 0.5).all(axis=1)
-            least = min(least, 1.0 if inside.all() else float(steps[int(np.argmin(inside))]))
+            least = min(least, 2.0 if inside.all() else float(steps[int(np.argmin(inside))]))
     return least
 
 

@@ -6,6 +6,7 @@ When a result is delivered:
 - As soon as the vote of two or more frames is certain. Where the names are still open it waits a little.
 - Not certain, with its doubtful characters marked, when the text no longer changes: after PATIENCE seconds,
   or sooner where every frame said the same for REPEATING seconds, because the picture will not get better.
+  Never while the page moves, nor from a camera that repeats one picture.
 
 Frames that come late or out of order are dropped: who holds the document cares about now.
 """
@@ -22,7 +23,7 @@ from kiosk.ports import Corners, Guidance, Hint
 MOST_FRAMES = 10  # that vote together; the oldest leaves
 AGREEING = 2  # frames a certain result needs
 WHOLE = 0.95  # confidence in all lines from which names count as read, too
-NAMES_SECONDS = 0.3  # waited for the names once the key fields are certain
+NAMES_SECONDS = 0.9  # waited for the names, at most, once the key fields are certain
 PATIENCE = 2.0  # seconds of readings after which the best is delivered as not certain
 REPEATING = 0.8  # seconds of unchanged text after which more frames are of no use
 STEADY_FRAMES = 3  # unchanged text, at least
@@ -63,6 +64,7 @@ class StreamReader:
         self._missed = 0
         self._at = -1.0
         self._picture: Gray | None = None
+        self._still = False
         self._shown = self._next = Guidance(Hint.NO_DOCUMENT)
 
     def push(self, gray: Gray, at: float) -> Delivered | Guidance:
@@ -71,7 +73,8 @@ class StreamReader:
             return self._shown
         self._at = at
         picture = small(gray)
-        moving = moved(self._picture, picture) > STILL
+        change = moved(self._picture, picture)
+        moving, self._still = change > STILL, 0 < change <= STILL
         self._picture = picture
         found = self._reader.read(gray)
         if isinstance(found, Missed):
@@ -94,15 +97,18 @@ class StreamReader:
         decoded = self._judge(tuple(self._votes))
         if decoded.lines != self._text:
             self._text, self._unchanged, self._unchanged_since = decoded.lines, 0, self._at
-        self._unchanged += 1
+        self._unchanged += self._still
         return decoded
 
     def _due(self, decoded: Decoded) -> bool:
         waited = self._at - self._begun
-        if decoded.certain and len(self._votes) >= AGREEING:
-            return decoded.confidence >= WHOLE or waited >= NAMES_SECONDS
-        if self._unchanged < STEADY_FRAMES:
+        certain = decoded.certain and len(self._votes) >= AGREEING
+        if certain and decoded.confidence >= WHOLE:
+            return True
+        if not self._still or self._unchanged < STEADY_FRAMES:
             return False
+        if certain:
+            return waited >= NAMES_SECONDS
         return waited >= PATIENCE or self._at - self._unchanged_since >= REPEATING
 
     def _deliver(self, found: Reading, decoded: Decoded) -> Delivered:

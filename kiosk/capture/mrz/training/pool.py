@@ -22,6 +22,12 @@ def load_or_draw(
         with path.open("rb") as file:
             pool: Pool = pickle.load(file)  # noqa: S301 -- our own working file, named by the trainer
         return pool
+    if workers == 1:
+        drawn, blank = (
+            [sheet(seed, index) for index in range(sheets)],
+            [empty(seed, index) for index in range(empties)],
+        )
+        return _kept(path, drawn, blank)
     with get_context("fork").Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as processes:
         drawn = []
         for number, page in enumerate(processes.imap(partial(sheet, seed), range(sheets), 8), 1):
@@ -29,6 +35,10 @@ def load_or_draw(
             if number % 200 == 0:
                 say(f"{number} of {sheets} pages drawn")
         blank = list(processes.imap(partial(empty, seed), range(empties), 8))
+    return _kept(path, drawn, blank)
+
+
+def _kept(path: Path, drawn: list[Sheet], blank: list[Gray]) -> Pool:
     with path.open("wb") as file:
         pickle.dump((drawn, blank), file, protocol=pickle.HIGHEST_PROTOCOL)
     return drawn, blank
