@@ -143,6 +143,10 @@ finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 small = st.integers(0, 40).map(float)
 
 
+def test_peaks_far_from_one_another_are_no_zone() -> None:
+    assert fit(np.array([(0, 0, 0.5), (0, 3000, 0.5)], np.float32)) == []
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(finite | small, finite | small, finite), max_size=60))
 def test_any_finite_input_is_survived(peaks: list[tuple[float, float, float]]) -> None:

@@ -107,10 +107,10 @@ def _cleaned(peaks: NDArray[np.float32], size: tuple[int, int] | None) -> Peaks 
     table = table[np.isfinite(table).all(axis=1) & (np.abs(table[:, :2]) < 1e5).all(axis=1)]
     if len(table) > MOST:
         table = table[np.argpartition(-table[:, 2], MOST)[:MOST]]
+    origin = np.median(table[:, :2], axis=0) if len(table) else np.zeros(2)
+    table = table[(np.abs(table[:, :2] - origin) < 1500).all(axis=1)]
     if not len(table):
         return None
-    origin = np.median(table[:, :2], axis=0)
-    table = table[(np.abs(table[:, :2] - origin) < 1500).all(axis=1)]
     return Peaks(table[:, :2] - origin, np.clip(table[:, 2], 0.1, 1.0), origin, size)
 
 
