@@ -185,7 +185,7 @@ def _cancelling(best: float) -> LogProbabilities:
     return doubtful(looks, {(1, 0): "0", (1, 1): "0"}, best=best)
 
 
-@pytest.mark.parametrize("best", [1 - 1e-9, 0.999, 0.97, 0.5, 0.1, 0.03, 0.01])
+@pytest.mark.parametrize("best", [1 - 1e-9, 0.999, 0.97, 0.5, 0.1, 0.03, 0.01, 0.005])
 def test_two_confusions_that_cancel_are_never_certain(best: float) -> None:
     found = read(_cancelling(best))
     assert not found.certain

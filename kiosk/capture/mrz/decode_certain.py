@@ -11,7 +11,7 @@ from kiosk.capture.mrz.prior import INDEX, RESIDUES, Floats, Whole
 
 SUPPORT = 0.1  # probability every key character needs without the help of check digits
 CHANGED = 1  # key characters that check digits may have changed
-TWIN = 0.001  # odds, without priors, of another text that the digits cannot tell from this one
+TWIN = 0.0003  # odds, without priors, of another text that the digits cannot tell from this one
 RARE = "OI"  # letters that issuers avoid in numbers: one of them is a sign of a misread digit
 
 

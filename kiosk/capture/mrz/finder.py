@@ -160,11 +160,11 @@ def _zone(blob: _Blob, scale: float) -> Zone | None:
     x = u * math.cos(angle) - v * math.sin(angle)
     y = u * math.sin(angle) + v * math.cos(angle)
     return Zone(
-        ((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5),
+        (float((x + 0.5) * scale - 0.5), float((y + 0.5) * scale - 0.5)),
         angle,
         blob.pitch * scale,
-        length * scale,
-        height * scale,
+        float(length * scale),
+        float(height * scale),
         float(blob.weights.sum()),
     )
 

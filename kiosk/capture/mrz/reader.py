@@ -16,9 +16,9 @@ from kiosk.capture.mrz.reading import Decoded, Gray, Grid, Missed, Reading
 
 MOST_EMPTY = 0.1  # mean probability that a cell of the block shows nothing
 MOST_HIDDEN = 0.035  # share of cells that show nothing: more is not left to check digits
-LEAST_BEYOND = 0.5  # the same of the cells around it, at least
-LEAST_SURE = 0.7
-LEAST_CONFIDENCE = 0.02
+LEAST_BEYOND = 0.5  # mean probability that the cells around the block show nothing
+LEAST_SURE = 0.7  # mean probability of the likeliest symbols
+LEAST_CONFIDENCE = 0.02  # of the whole text: below, something is next to certainly wrong
 SURE = 0.93  # no other grid is tried
 GRIDS = 3  # of one zone
 SCORE_OF_ZONE = 0.65  # of a zone the finder saw and nobody read
