@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from card_io.apdu import SW, Command, Ins, Link, Response
 from card_io.emrtd.bac import basic_access, get_challenge
-from card_io.emrtd.pace import Password, Suite, choose, pace
+from card_io.emrtd.cam import ChipAuthenticationMappingResult, verify_chip_mapping
+from card_io.emrtd.files import Advance, BlockSize, read_file
+from card_io.emrtd.pace import PaceSession, Password, establish
+from card_io.emrtd.pace_offers import Suite, read_offers
 from card_io.errors import (
     AccessDenied,
     CardError,
@@ -22,11 +25,11 @@ from card_io.errors import (
     StatusError,
 )
 from card_io.lds.index import APPLICATION, FILES
-from card_io.lds.security_infos import SecurityInfos
 from crypto.primitives import RandomBytes
 
 PLAIN = "plain"
 BAC = "BAC"
+MAX_SUITES = 4  # PACE offers tried before giving up
 # After these the card is still there to talk to; not so after a lost or silent card or a cancelled read.
 _PROTOCOL_FAILURES = (
     AccessDenied,
@@ -35,6 +38,8 @@ _PROTOCOL_FAILURES = (
     SecureMessagingError,
     StatusError,
 )
+# After these another PACE offer is worth a try: the chip refuses this one, or cannot carry it out.
+_OFFER_FAILURES = (MalformedCardData, ProtocolUnsupported, StatusError)
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,33 @@ class AccessKey:
 class AccessResult:
     """How the chip was opened: "PACE-ECDH-GM-AES-128" on `parameters`, "BAC" or "plain".
 
-    `fallback` says that PACE was offered but did not work, `pace_problem` why.
+    `fallback` says that PACE was offered but did not work, `pace_problem` why. `refused` names the better
+    PACE offers that failed before the one that worked. `chip_mapping` is set after chip authentication
+    mapping; it counts only once passive authentication vouches for EF.CardSecurity.
     """
 
     protocol: str
     parameters: str = ""
     fallback: bool = False
     pace_problem: CardErrorCode | None = None
+    refused: tuple[str, ...] = ()
+    chip_mapping: ChipAuthenticationMappingResult | None = None
+
+
+def _quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def open_access(
-    link: Link, key: AccessKey, card_access: bytes | None, random: RandomBytes
+    link: Link,
+    key: AccessKey,
+    card_access: bytes | None,
+    random: RandomBytes,
+    advance: Advance = _quiet,
 ) -> tuple[Link, AccessResult]:
     """The link to go on with and how it was opened; `card_access` is EF.CardAccess, None if there is none.
+
+    After chip authentication mapping EF.CardSecurity is read on the way, with `advance` as in `read_file`.
 
     Raises AccessDenied (wrong MRZ or CAN), ProtocolUnsupported, FileMissing (no eMRTD application),
     SecureMessagingError, StatusError, MalformedCardData; CardRemoved and CardSilent from the link.
@@ -79,7 +98,7 @@ def open_access(
     if card_access is None:
         return _without_pace(link, key, random)
     try:
-        return _with_pace(link, key, card_access, random)
+        return _with_pace(link, key, card_access, random, advance)
     except _PROTOCOL_FAILURES as failure:
         return _fall_back(link, key, random, failure)
 
@@ -101,12 +120,57 @@ def _selected(response: Response) -> bool:
 
 
 def _with_pace(
-    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes
+    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes, advance: Advance
 ) -> tuple[Link, AccessResult]:
-    suite: Suite = choose(SecurityInfos.parse(card_access).pace)
-    secured = pace(link, suite, key.password(), random)
-    select_application(secured)
-    return secured, AccessResult(suite.name, suite.curve.name)
+    """PACE with the best offer that works; the failure of the best one if none does."""
+    failures: list[CardError] = []
+    refused: list[str] = []
+    for suite in read_offers(card_access)[:MAX_SUITES]:
+        try:
+            session = establish(link, suite, key.password(), random)
+        except _OFFER_FAILURES as failure:
+            failures.append(failure)
+            refused.append(suite.name)
+        else:
+            return _after_pace(link, key, session, random, advance, tuple(refused))
+    raise failures[0]
+
+
+def _after_pace(
+    link: Link,
+    key: AccessKey,
+    session: PaceSession,
+    random: RandomBytes,
+    advance: Advance,
+    refused: tuple[str, ...],
+) -> tuple[Link, AccessResult]:
+    """EF.CardSecurity if the mapping needs it, then the application."""
+    suite: Suite = session.suite
+    proof = None
+    if session.chip_mapping is not None:
+        session, card_security = _card_security(link, key, session, random, advance)
+        if session.chip_mapping is not None:
+            proof = verify_chip_mapping(session.chip_mapping, card_security)
+    select_application(session.channel)
+    result = AccessResult(suite.name, suite.domain.name, refused=refused, chip_mapping=proof)
+    return session.channel, result
+
+
+def _card_security(
+    link: Link, key: AccessKey, session: PaceSession, random: RandomBytes, advance: Advance
+) -> tuple[PaceSession, bytes | None]:
+    """EF.CardSecurity, which is read in the master file; None if it cannot be had.
+
+    A chip that ends the session over it is opened again, once, and not asked a second time.
+    """
+    try:
+        return session, read_file(session.channel, FILES["EF.CardSecurity"], BlockSize(), advance)
+    except (FileMissing, StatusError, MalformedCardData):
+        if session.channel.alive:
+            return session, None
+    except SecureMessagingError:
+        pass
+    return establish(link, session.suite, key.password(), random), None
 
 
 def _fall_back(
