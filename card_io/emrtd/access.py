@@ -25,11 +25,13 @@ from card_io.errors import (
     StatusError,
 )
 from card_io.lds.index import APPLICATION, FILES
+from card_io.secure_messaging import BrokenSession
 from crypto.primitives import RandomBytes
 
 PLAIN = "plain"
 BAC = "BAC"
 MAX_SUITES = 4  # PACE offers tried before giving up
+_CARD_SECURITY_READS = 2
 # After these the card is still there to talk to; not so after a lost or silent card or a cancelled read.
 _PROTOCOL_FAILURES = (
     AccessDenied,
@@ -55,9 +57,10 @@ class AccessKey:
         if self.can is not None and not (self.can.isascii() and self.can.isdigit()):
             raise ValueError("a CAN is made of digits")
 
-    def password(self) -> Password:
-        """The PACE password: the MRZ if known, else the CAN."""
-        return Password.mrz(self.mrz_information) if self.mrz_information else Password.can(self.can or "")
+    def passwords(self) -> tuple[Password, ...]:
+        """The PACE passwords that are known, MRZ first; a wrong one of either kind blocks no document."""
+        mrz = (Password.mrz(self.mrz_information),) if self.mrz_information else ()
+        return (*mrz, *((Password.can(self.can),) if self.can else ()))
 
 
 @dataclass(frozen=True)
@@ -122,33 +125,34 @@ def _selected(response: Response) -> bool:
 def _with_pace(
     link: Link, key: AccessKey, card_access: bytes, random: RandomBytes, advance: Advance
 ) -> tuple[Link, AccessResult]:
-    """PACE with the best offer that works; the failure of the best one if none does."""
+    """PACE with the MRZ, and with the CAN if the chip refuses that; the first failure if neither opens it."""
+    suites = read_offers(card_access)[:MAX_SUITES]
     failures: list[CardError] = []
-    refused: list[str] = []
-    for suite in read_offers(card_access)[:MAX_SUITES]:
+    for password in key.passwords():
         try:
-            session = establish(link, suite, key.password(), random)
-        except _OFFER_FAILURES as failure:
+            return _with_password(link, password, suites, random, advance)
+        except (AccessDenied, ProtocolUnsupported) as failure:
             failures.append(failure)
-            refused.append(suite.name)
-        else:
-            return _after_pace(link, key, session, random, advance, tuple(refused))
     raise failures[0]
 
 
-def _after_pace(
-    link: Link,
-    key: AccessKey,
-    session: PaceSession,
-    random: RandomBytes,
-    advance: Advance,
-    refused: tuple[str, ...],
+def _with_password(
+    link: Link, password: Password, suites: tuple[Suite, ...], random: RandomBytes, advance: Advance
 ) -> tuple[Link, AccessResult]:
-    """EF.CardSecurity if the mapping needs it, then the application."""
-    suite: Suite = session.suite
+    """PACE with the best offer that works; the failure of the best one if none does."""
+    failures: list[CardError] = []
+    for suite in suites:
+        try:
+            session = establish(link, suite, password, random)
+            break
+        except _OFFER_FAILURES as failure:
+            failures.append(failure)
+    else:
+        raise failures[0]
+    refused = tuple(suite.name for suite in suites[: len(failures)])
     proof = None
     if session.chip_mapping is not None:
-        session, card_security = _card_security(link, key, session, random, advance)
+        session, card_security = _card_security(link, password, session, random, advance)
         if session.chip_mapping is not None:
             proof = verify_chip_mapping(session.chip_mapping, card_security)
     select_application(session.channel)
@@ -157,20 +161,25 @@ def _after_pace(
 
 
 def _card_security(
-    link: Link, key: AccessKey, session: PaceSession, random: RandomBytes, advance: Advance
+    link: Link, password: Password, session: PaceSession, random: RandomBytes, advance: Advance
 ) -> tuple[PaceSession, bytes | None]:
-    """EF.CardSecurity, which is read in the master file; None if it cannot be had.
+    """EF.CardSecurity, which is read in the master file, and the session it left; None if it cannot be had.
 
-    A chip that ends the session over it is opened again, once, and not asked a second time.
+    When the session breaks over it the chip is opened again, and asked once more in smaller blocks if that
+    was the trouble. File and mapping key are always of one session.
     """
-    try:
-        return session, read_file(session.channel, FILES["EF.CardSecurity"], BlockSize(), advance)
-    except (FileMissing, StatusError, MalformedCardData):
-        if session.channel.alive:
-            return session, None
-    except SecureMessagingError:
-        pass
-    return establish(link, session.suite, key.password(), random), None
+    block = BlockSize()
+    for _ in range(_CARD_SECURITY_READS):
+        try:
+            return session, read_file(session.channel, FILES["EF.CardSecurity"], block, advance)
+        except (FileMissing, StatusError, MalformedCardData):
+            if session.channel.alive:
+                return session, None
+        except SecureMessagingError as error:
+            if isinstance(error, BrokenSession):
+                block.shrink(error.sw, block.size)
+        session = establish(link, session.suite, password, random)
+    return session, None
 
 
 def _fall_back(

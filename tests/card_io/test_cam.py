@@ -15,7 +15,7 @@ from card_io.emrtd.access import AccessKey, open_access
 from card_io.emrtd.cam import SECURITY_OBJECT, ChipAuthenticationMappingResult, verify_chip_mapping
 from card_io.emrtd.pace import ChipMapping, Password, establish
 from card_io.emrtd.pace_offers import read_offers
-from card_io.errors import CardRemoved
+from card_io.errors import AccessDenied, CardRemoved
 from card_io.lds.security_infos import ChipAuthenticationPublicKey, PaceInfo, build_card_access, oid_der
 from card_io.secure_messaging import SecureMessaging
 from card_io.tlv import Tlv, parse_all
@@ -162,6 +162,10 @@ class CamChip:
         else:
             self.enc, self.mac = self.keys
             self.counter = 0
+            expected = Tlv.of(0x7F49, [oid_der(OID), Tlv.of(0x86, self.own)])
+            if data != mac8(cipher, self.mac, expected):
+                self.enc = b""
+                return Response(b"", 0x6300)
             proof = secret * pow(self.private, -1, self.curve.n) % self.curve.n
             iv = encrypt_block(cipher, self.enc, b"\xff" * 16)
             sealed = encrypt_cbc(cipher, self.enc, iv, pad(proof.to_bytes(32, "big"), 16))
@@ -243,7 +247,17 @@ def test_access_goes_on_without_the_file() -> None:
 def test_a_session_that_breaks_over_the_file_is_opened_again(card_security: bytes) -> None:
     chip = CamChip(card_security, PRIVATE, breaks=True)
     assert opened(chip).outcome is Outcome.UNDETERMINED
-    assert chip.sessions == 2
+    assert chip.sessions == 3
+
+
+def test_the_can_is_tried_after_the_mrz(card_security: bytes) -> None:
+    chip = CamChip(card_security, PRIVATE)
+    both = AccessKey(mrz_information=b"X" * 24, can="123456")
+    _, result = open_access(chip, both, CARD_ACCESS, counting())
+    assert (result.protocol, result.fallback, chip.sessions) == ("PACE-ECDH-CAM-AES-128", False, 2)
+    wrong = AccessKey(mrz_information=b"X" * 24, can="000000")
+    with pytest.raises(AccessDenied):
+        open_access(CamChip(card_security, PRIVATE), wrong, CARD_ACCESS, counting())
 
 
 def test_a_lifted_document_is_not_opened_again(card_security: bytes) -> None:
