@@ -188,6 +188,15 @@ def test_wrong_mrz_is_access_denied(status: str) -> None:
         open_access(link, KEY, None, Scripted(*BAC_RANDOM))
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"), [("6F00", StatusError), ("00" * 39 + "9000", MalformedCardData)]
+)
+def test_a_bac_answer_of_another_shape(answer: str, error: type[CardError]) -> None:
+    link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], answer)])
+    with pytest.raises(error):
+        open_access(link, KEY, None, Scripted(*BAC_RANDOM))
+
+
 def test_chips_that_want_le_00() -> None:
     again = (AUTHENTICATE[0][:-2] + "00", AUTHENTICATE[1])
     link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), again])

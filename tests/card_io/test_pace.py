@@ -203,6 +203,23 @@ def test_chip_authentication_mapping_of_a_recorded_document() -> None:
     assert len(session.chip_mapping.data) == 32
 
 
+@pytest.mark.parametrize("data", [None, b"", bytes(15), bytes(32)])
+def test_chip_data_that_cannot_be_read_are_empty(data: bytes | None) -> None:
+    suite = suites_of(6, 2, 12)
+    chip = Chip(suite)
+
+    def transmit(command: Command) -> Response:
+        response = chip.send(command)
+        if chip.step != 5:
+            return response
+        token = Tlv(response.data).require(0x86)
+        return Response(Tlv.of(0x7C, token + (b"" if data is None else Tlv.of(0x8A, data))), 0x9000)
+
+    session = establish(_Link(transmit), suite, CAN, counting())
+    assert session.chip_mapping is not None
+    assert session.chip_mapping.data == b""
+
+
 def damaged(index: int, change: bytes) -> list[list[str]]:
     pairs = [list(pair) for pair in CAM["apdus"]]
     pairs[index][1] = change.hex()
