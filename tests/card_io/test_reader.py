@@ -85,8 +85,8 @@ def test_bac_and_plain_documents(make_specimen: Any) -> None:
     assert dict(plain.files) == specimen.files
 
 
-def test_chip_with_integrated_mapping_falls_back_to_bac(make_specimen: Any) -> None:
-    specimen = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.4.2", 2, 12),))
+def test_chip_with_an_unknown_mapping_falls_back_to_bac(make_specimen: Any) -> None:
+    specimen = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.5.2", 2, 12),))
     result = read(specimen.link(), specimen.key)
     assert result.access is not None
     assert (result.access.protocol, result.access.fallback) == ("BAC", True)
