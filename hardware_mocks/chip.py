@@ -13,16 +13,15 @@ from dataclasses import replace
 from hardware_mocks.chip_access import (
     CAN_PASSWORD,
     MRZ_PASSWORD,
-    Pace,
     RandomBytes,
     SecureChannel,
     active_authentication,
     basic_access,
-    offered_pace,
 )
 from hardware_mocks.chip_apdu import SW, ChipCommand, Refusal, decode_command, objects
 from hardware_mocks.chip_files import APPLICATION, EMRTD_AID, MF, FileSystem
 from hardware_mocks.chip_memory import CardImage, ImageError, SeededRandom, cplc, seeded
+from hardware_mocks.chip_pace import Pace, offered_pace
 from hardware_mocks.chip_personalisation import HANDLERS, PrivateKey, pkcs8
 
 __all__ = [
