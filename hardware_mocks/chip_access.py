@@ -28,6 +28,7 @@ from hardware_mocks.chip_apdu import (
     objects,
     tlv,
 )
+from hardware_mocks.chip_behaviour import IDEAL, Behaviour
 
 RandomBytes = Callable[[int], bytes]
 MRZ_PASSWORD, CAN_PASSWORD = 1, 2
@@ -218,7 +219,13 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
 }
 
 
-def active_authentication(key: bytes, hash_name: str | None, challenge: bytes, random: RandomBytes) -> bytes:
+def active_authentication(
+    key: bytes,
+    hash_name: str | None,
+    challenge: bytes,
+    random: RandomBytes,
+    behaviour: Behaviour = IDEAL,
+) -> bytes:
     """Signature over RND.IFD: plain r‖s for an EC key, ISO/IEC 9796-2 scheme 1 for an RSA key (§6.1).
 
     key is PKCS#8 DER. hash_name None means SHA-256, SHA-384 or SHA-512 by curve size, and SHA-1 for RSA.
@@ -229,14 +236,23 @@ def active_authentication(key: bytes, hash_name: str | None, challenge: bytes, r
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Refusal(SW.REFERENCE_NOT_FOUND) from error
     if isinstance(private, rsa.RSAPrivateKey):
-        return _sign_recoverable(private, hash_name or "sha1", challenge, random)
+        signature = _sign_recoverable(private, hash_name or "sha1", challenge, random)
+        return _smaller(private, signature) if behaviour.aa_complement else signature
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise Refusal(SW.REFERENCE_NOT_FOUND)
     bits = private.curve.key_size
     name = hash_name or ("sha256" if bits <= 256 else "sha384" if bits <= 384 else "sha512")
     signature = private.sign(challenge, ec.ECDSA(_HASHES[name](), deterministic_signing=True))
+    if behaviour.aa_encoding == "der":
+        return signature
     size = (bits + 7) // 8
     return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(signature))
+
+
+def _smaller(key: rsa.RSAPrivateKey, signature: bytes) -> bytes:
+    """The signature or the modulus less the signature, whichever is smaller."""
+    number = int.from_bytes(signature, "big")
+    return min(number, key.public_key().public_numbers().n - number).to_bytes(len(signature), "big")
 
 
 def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, random: RandomBytes) -> bytes:

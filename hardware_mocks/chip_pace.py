@@ -19,6 +19,7 @@ from hardware_mocks.chip_access import (
 )
 from hardware_mocks.chip_agreement import AGREEMENTS, Agreement
 from hardware_mocks.chip_apdu import SW, Refusal, objects, template, tlv
+from hardware_mocks.chip_behaviour import IDEAL, Behaviour
 
 # 0.4.0.127.0.7.2.2.4: the last two arcs follow.
 PACE_ARC = bytes.fromhex("04007F0007020204")
@@ -111,9 +112,10 @@ class Pace:
         random: RandomBytes,
         *,
         static_key: int | None = None,
-        wrong_nonce: int | None = None,
+        behaviour: Behaviour = IDEAL,
     ) -> None:
-        """static_key: the private key of chip authentication mapping; wrong_nonce: a hostile nonce's length.
+        """static_key: the private key of chip authentication mapping;
+        behaviour: what is hostile in this run.
 
         Refusal 6A80 when the chip cannot run this protocol with these parameters.
         """
@@ -126,7 +128,7 @@ class Pace:
         self._password_key = derive_key(password, 3, self._suite)
         self._random = random
         self._static_key = static_key
-        self._wrong_nonce = wrong_nonce
+        self._behaviour = behaviour
         self._nonce = b""
         self._generator = b""
         self._mapping_key = 0
@@ -148,8 +150,8 @@ class Pace:
             raise Refusal(SW.WRONG_DATA)
         self._nonce = self._random(nonce_length(self._mapping, self._suite))
         cryptogram = encrypt(self._suite, self._password_key, self._nonce)
-        if self._wrong_nonce is not None:
-            cryptogram = (cryptogram * (self._wrong_nonce // len(cryptogram) + 1))[: self._wrong_nonce]
+        if size := self._behaviour.nonce_length:
+            cryptogram = (cryptogram * (size // len(cryptogram) + 1))[:size]
         return tlv(0x80, cryptogram)
 
     def _map(self, request: dict[int, bytes]) -> bytes:
@@ -174,6 +176,8 @@ class Pace:
             raise Refusal(SW.AUTHENTICATION_FAILED)
         secret = self._group.secret(self._group.times(private, self._terminal_public))
         self._keys = derive_key(secret, 1, self._suite), derive_key(secret, 2, self._suite)
+        if self._behaviour.reflects_key:
+            return tlv(0x84, self._terminal_public)
         return tlv(0x84, self._own_public)
 
     def _confirm(self, request: dict[int, bytes]) -> bytes:
@@ -181,7 +185,8 @@ class Pace:
         if not hmac.compare_digest(received, self._token(self._own_public)):
             raise Refusal(SW.AUTHENTICATION_FAILED)
         self._channel = SecureChannel(self._suite, *self._keys)
-        answer = tlv(0x86, self._token(self._terminal_public))
+        proof = self._token(self._terminal_public)
+        answer = tlv(0x86, bytes(8) if self._behaviour.bad_token else proof)
         if self._mapping == ECDH_CAM and self._static_key is not None:
             order = self._group.order
             factor = pow(self._static_key, -1, order) * self._mapping_key % order
