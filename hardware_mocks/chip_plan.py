@@ -144,6 +144,12 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(entry.name[:-5] for entry in entries if entry.name.endswith(".toml")))
 
 
+def purpose(kind: str) -> str:
+    """What a shipped kind is for: the comment in its first line."""
+    text = resources.files("hardware_mocks").joinpath(f"chips/{kind}.toml").read_text("utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
+
+
 def load_plan(kind: str | Path) -> ChipPlan:
     """The plan of a shipped kind by name, or of a file; PlanError with the place of the mistake."""
     try:

@@ -200,3 +200,10 @@ def test_any_table_is_a_plan_or_refused(table: dict[str, object]) -> None:
         parse_plan(table)
     except PlanError:
         return
+
+
+def test_the_smallest_and_the_deepest_nest_are_well_formed() -> None:
+    for depth in (1, 41, 8000):
+        image = chip(f'name = "x"\n[nested]\nDG1 = {depth}')
+        (item,) = objects(image.files["app/0101"])
+        assert item.tag == 0x61
