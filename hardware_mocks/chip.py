@@ -188,6 +188,8 @@ class Card:
             data, sw = self._handle(command), int(SW.OK)
         except Refusal as refusal:
             data, sw = refusal.data, refusal.sw
+        if len(data) > room and command.le is not None and self.image.behaviour.long_answer == "61":
+            return data[:room], 0x6100 | min(0xFF, len(data) - room)
         if data and (command.le is None or len(data) > room):
             return b"", SW.WRONG_LENGTH
         if data and command.le is not None and len(data) > command.le:

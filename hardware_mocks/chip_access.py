@@ -255,6 +255,12 @@ def _smaller(key: rsa.RSAPrivateKey, signature: bytes) -> bytes:
     return min(number, key.public_key().public_numbers().n - number).to_bytes(len(signature), "big")
 
 
+def recoverable_frame(hash_name: str, recoverable: bytes, challenge: bytes) -> bytes:
+    """What an RSA key signs: 6A, the recoverable part, the hash over it and RND.IFD, the trailer."""
+    digest = hashlib.new(hash_name, recoverable + challenge).digest()
+    return b"\x6a" + recoverable + digest + bytes.fromhex(_TRAILERS[hash_name])
+
+
 def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, random: RandomBytes) -> bytes:
     numbers = key.private_numbers()
     modulus = numbers.public_numbers.n
@@ -263,7 +269,5 @@ def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, 
     room = size - 1 - hashlib.new(hash_name).digest_size - len(trailer)
     if room < 8:
         raise Refusal(SW.REFERENCE_NOT_FOUND)
-    recoverable = random(room)
-    digest = hashlib.new(hash_name, recoverable + challenge).digest()
-    frame = b"\x6a" + recoverable + digest + trailer
+    frame = recoverable_frame(hash_name, random(room), challenge)
     return pow(int.from_bytes(frame, "big"), numbers.d, modulus).to_bytes(size, "big")

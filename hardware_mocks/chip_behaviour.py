@@ -14,6 +14,7 @@ SELECT_FORMS = ("mf", "mf-empty", "application", "file", "fci")
 LE_COMMANDS = ("select", "mse")
 PAST_END = ("6B00", "6282", "6A86", "6700", "9000")
 WRONG_PASSWORD = ("6300", "6985", "6988", "63C2")
+LONG_ANSWER = ("6700", "61")
 AA_ENCODINGS = ("plain", "der")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "past_end": PAST_END,
@@ -21,6 +22,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "refuses_select": SELECT_FORMS,
     "refuses_le": LE_COMMANDS,
     "wrong_password": WRONG_PASSWORD,
+    "long_answer": LONG_ANSWER,
     "aa_encoding": AA_ENCODINGS,
 }
 # Commands with asymmetric work: MSE, EXTERNAL, GENERAL and INTERNAL AUTHENTICATE.
@@ -55,6 +57,8 @@ class Behaviour:
     # False: EXTERNAL AUTHENTICATE with Le 28 gets 6700; Le 00 is understood.
     bac_le_28: bool = True
     wrong_password: str = "6300"
+    # An answer longer than Le or the message can hold: 6700, or its first part and 61xx.
+    long_answer: str = "6700"
     aa_encoding: str = "plain"
     # Sends n minus the ISO/IEC 9796-2 signature where that is smaller.
     aa_complement: bool = False

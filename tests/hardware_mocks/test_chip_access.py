@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hardware_mocks import chip_access as access
 from hardware_mocks import chip_math
 from hardware_mocks.chip import Card, passport_image
-from hardware_mocks.chip_apdu import objects, template, tlv
+from hardware_mocks.chip_apdu import decode_command, objects, template, tlv
 from hardware_mocks.chip_pace import PACE_ECDH_GM
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -364,6 +364,24 @@ def test_a_long_rsa_signature_needs_extended_length() -> None:
     assert terminal.send("0C880000", bytes(8), b"\x00") == (b"", 0x6700)
     signature, sw = terminal.send("0C880000", bytes(8), b"\x00\x00", extended=True)
     assert (len(signature), sw) == (256, 0x9000)
+
+
+@pytest.mark.parametrize("row", vector("aa_iso9796_2_frames.json")["rows"], ids=lambda row: row["hash"])
+def test_the_frame_that_is_signed_is_the_published_one(row: dict[str, str]) -> None:
+    parts = bytes.fromhex(row["m1"]), bytes.fromhex(row["rnd_ifd"])
+    assert access.recoverable_frame(row["hash"].lower(), *parts).hex().upper() == row["f"]
+
+
+def test_a_recorded_active_authentication_is_wrapped_bit_for_bit() -> None:
+    trace = vector("trace_aa_rsa.json")
+    before = trace["before"]
+    keys = bytes.fromhex(before["ks_enc"]), bytes.fromhex(before["ks_mac"])
+    channel = access.SecureChannel(access.TDES, *keys, int(before["ssc"], 16))
+    ((command, answer),) = trace["apdus"]
+    plain = channel.unwrap(decode_command(bytes.fromhex(command)))
+    assert plain.data.hex() == trace["rnd_ifd"]
+    assert channel.wrap(plain.ins, bytes.fromhex(trace["signature"]), 0x9000).hex() == answer.lower()
+    assert channel.ssc == int(trace["after_ssc"], 16)
 
 
 def test_no_key_no_active_authentication() -> None:

@@ -202,6 +202,23 @@ def test_an_elliptic_signature_in_der() -> None:
     key.public_key().verify(answer[:-2], bytes(range(8)), ec.ECDSA(hashes.SHA256()))
 
 
+def test_a_long_answer_may_come_in_parts() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    image = passport_image({}, b"X" * 24, serial=1, aa_private_key=key, behaviour=Behaviour(long_answer="61"))
+    session = Session(image)
+    session.card._files.authenticated = True
+    channel = session.card._channel
+    assert channel is not None
+    header = bytes.fromhex("0C880000")
+    cryptogram = tlv(0x87, b"\x01" + encrypt(TDES, session.enc, pad(bytes(8), 8))) + b"\x97\x01\x00"
+    session.ssc += 1
+    mac = session._mac(pad(header, 8) + pad(cryptogram, 8))
+    body = cryptogram + tlv(0x8E, mac)
+    answer = session.card.transmit(header + bytes([len(body)]) + body + b"\x00")
+    assert answer[-2:] == bytes([0x61, 256 - 231])
+    assert len(answer) <= 258
+
+
 def test_the_smaller_of_signature_and_complement() -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     image = passport_image({}, b"X" * 24, serial=1, bac=False, pace=False, aa_private_key=key)

@@ -119,6 +119,13 @@ def test_a_recorded_chip_authentication_mapping_is_rebuilt() -> None:
     )
 
 
+def test_a_recorded_mapping_key_is_a_point_of_the_320_bit_curve() -> None:
+    trace = vector("nl2014_pace_gm_ecdh.json")
+    point = octets(trace, "piccMappingEncodedPublicKey")
+    private = int(trace["pcdMappingPrivateKeyFieldElement"], 16)
+    assert len(AGREEMENTS[14].times(private, point)) == 81
+
+
 def on_curve(group: CurveAgreement, point: bytes) -> bool:
     try:
         chip_math.decode(group.curve, point)
