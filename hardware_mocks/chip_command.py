@@ -31,7 +31,7 @@ def write_chip(kind: str, target: Path, lab: Path | None) -> dict[str, Any]:
         image = build_chip(plan, _signer(lab) if lab is not None else None)
         image.save(target)
     except (PlanError, CryptoError, OSError) as error:
-        raise KioskError(ErrorCode.USAGE, f"{kind}: {error}") from error
+        raise KioskError(ErrorCode.USAGE, str(error)) from error
     values = {"file": str(target), "name": plan.name, "serial": image.serial, "mrz": list(plan.lines)}
     return values | {"can": plan.can, "trust": None if lab is None else str(lab / "trust")}
 

@@ -21,8 +21,11 @@ from hardware_mocks.chip_authentication import FORMS, ChipKey
 from hardware_mocks.chip_behaviour import IDEAL, Behaviour
 from hardware_mocks.chip_pace import DH_GM, DH_IM, ECDH_CAM, ECDH_GM, ECDH_IM, PACE_ARC, runs
 
-# The specimen of Doc 9303-4 appendix B: nobody.
-LINES = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+# Nobody, of Utopia.
+LINES = (
+    "P<UTOSPECIMEN<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "UT12345675UTO9001011F3401011<<<<<<<<<<<<<<06",
+)
 CIPHERS = {suite.name: arc for arc, suite in SUITES.items()}
 MAPPINGS = {"GM": (DH_GM, ECDH_GM), "IM": (DH_IM, ECDH_IM), "CAM": (0, ECDH_CAM)}
 KEY_FORMS = ("explicit", "named", "standard")
@@ -160,7 +163,10 @@ def load_plan(kind: str | Path) -> ChipPlan:
         table = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise PlanError(f"{kind}: {error}") from error
-    return parse_plan(table)
+    try:
+        return parse_plan(table)
+    except PlanError as error:
+        raise PlanError(f"{kind}: {error}") from error
 
 
 def parse_plan(table: Mapping[str, Any]) -> ChipPlan:
