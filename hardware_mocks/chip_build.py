@@ -139,7 +139,7 @@ def _filler(plan: ChipPlan, number: int) -> bytes:
             names = tuple(filter(None, (person.surname, person.given_names)))
             return dg.build_dg11(dg.PersonalDetails(full_name=names))
         case 12:
-            return dg.build_dg12(dg.DocumentDetails(issuing_authority="UTOPIA", issue_date="20020415"))
+            return dg.build_dg12(dg.DocumentDetails(issuing_authority="UTOPIA", issue_date="20240102"))
         case _:
             return tlv(group_tag(number), _SECURITY_FEATURE)
 
