@@ -11,6 +11,7 @@ from crypto.errors import CryptoError
 from crypto.trust import ImportReport, Standing, TrustStore, import_file
 from kiosk.bootstrap.home import open_home
 from kiosk.cli.command import Output
+from kiosk.errors import ErrorCode, KioskError
 from kiosk.messages import text
 
 
@@ -34,6 +35,8 @@ class TrustCommand:
     def run(self, args: argparse.Namespace, out: Output) -> int:
         now = datetime.now(UTC)
         if args.action == "import":
+            if not args.file.is_file():
+                raise KioskError(ErrorCode.USAGE, f"{args.file}: no such file")
             directory = args.trust or open_home(args.home).trust
             return _import(import_file(directory, args.file, now=now), args.language or "en", out)
         directories = (args.trust,) if args.trust else open_home(args.home).trust_directories
