@@ -46,13 +46,26 @@ class Part:
 
 def parts(data: bytes) -> Iterator[Part]:
     """Everything in a file; what cannot be told is UNKNOWN. Raises MalformedData for broken PEM only."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
     if data.lstrip().startswith(b"-----BEGIN"):
         for number, der in enumerate(pem_blocks(data)):
             yield Part(kind_of(der), der, f"block {number + 1}")
     elif data[:1] != b"\x30" and _LDIF_LINE.search(data[:65536]):
         yield from _ldif(data)
     else:
+        data = _unwrapped(data)
         yield Part(kind_of(data), data, "file")
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """DER that came as bare base64 text; anything else as it is."""
+    if data[:1] == b"\x30":
+        return data
+    try:
+        found = base64.b64decode(b"".join(data.split()), validate=True)
+    except binascii.Error:
+        return data
+    return found if found[:1] == b"\x30" else data
 
 
 def pem_blocks(data: bytes) -> list[bytes]:

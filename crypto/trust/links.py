@@ -28,14 +28,13 @@ def may_issue(certificate: Certificate) -> bool:
 
 
 def issued_by(subject: Certificate, authority: Certificate) -> bool:
-    """Same country, fitting key identifier (fitting name where one is missing), and a good signature."""
+    """Same country, found by key identifier (else by name), and proved by the signature."""
     if not may_issue(authority) or subject.issuer_country != authority.country:
         return False
-    if subject.authority_key_id is not None and authority.subject_key_id is not None:
-        fits = subject.authority_key_id == authority.subject_key_id
-    else:
-        fits = subject.issuer_name == authority.subject_name
-    return fits and is_signed_by(subject, authority)
+    by_key = subject.authority_key_id is not None and subject.authority_key_id == authority.subject_key_id
+    if not by_key and subject.issuer_name != authority.subject_name:
+        return False
+    return is_signed_by(subject, authority)
 
 
 def reachable(trusted: Iterable[Certificate], known: Iterable[Certificate]) -> frozenset[Certificate]:

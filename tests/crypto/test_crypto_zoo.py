@@ -79,6 +79,7 @@ def test_weaknesses_and_deviations_are_noted(lab: LabPki, trusted: TrustStore, n
 
     assert structure("SHA-1")[0].evidence["weak"] == "sha1"
     assert structure("wrong SET order")[3].evidence["deviation"] == "signed attributes are not DER"
+    assert structure("BER")[0].evidence["deviation"] == "indefinite length"
     assert "weak" not in structure("good")[0].evidence
 
 
