@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto.errors import MalformedData
-from crypto.pki_lab import LabPki
+from crypto.pki_lab import DeviationEntry, LabPki, build_deviation_list
 from crypto.pki_lab.zoo import DocumentSpec, ListSpec, Specimen, Zoo, issue_document, issue_list
 from crypto.trust import (
     Check,
+    DeviationList,
     ImportReason,
     Outcome,
     PassiveAuthentication,
@@ -114,6 +116,55 @@ def test_trust_data_says_its_age(lab: LabPki, tmp_path: Path, now: datetime) -> 
     result = judged(issue_document(lab, document("good"), now), store, later)
     check = result.groups["issuer_certificates"][0]
     assert (check.evidence["source"], check.evidence["trust_data_days"]) == ("KZ_csca.cer", "12")
+
+
+def test_date_of_issue_stands_in_for_the_signing_time(
+    lab: LabPki, trusted: TrustStore, now: datetime
+) -> None:
+    """Step 11 with DG12; a day partly inside the key's period is not held against the document."""
+    specimen = issue_document(lab, document("good"), now)
+    first, last = lab.signer("KZ").certificate.private_key_usage or (None, None)
+    assert first
+    assert last
+    for day, outside in ((first, False), (last, False), (last + timedelta(days=1), True)):
+        result = passive_authentication(**specimen.arguments(), store=trusted, now=now, issued_on=day.date())
+        assert (reasons(result) == {"SIGNED_OUTSIDE_KEY_PERIOD"}) is outside
+        assert (result.outcome is Outcome.UNDETERMINED) is outside
+
+
+@pytest.mark.parametrize(
+    ("restriction", "explained"),
+    [
+        ({}, True),
+        ({"document_type": "P"}, True),
+        ({"document_type": "ID"}, False),
+        ({"numbers": ("X1234567",)}, True),
+        ({"numbers": ("X7654321",)}, False),
+        ({"issued": (-5, 5)}, True),
+        ({"issued": (-9, -5)}, False),
+        ({"group": 2}, True),
+        ({"group": 1}, False),
+    ],
+)
+def test_what_a_deviation_is_about(
+    lab: LabPki, now: datetime, restriction: dict[str, Any], explained: bool
+) -> None:
+    given = dict(restriction)
+    if "issued" in given:
+        given["issued"] = tuple(now + timedelta(days=days) for days in given["issued"])
+    data = build_deviation_list(
+        [DeviationEntry("2.2", **given)], lab.signer("KZ", "defects"), signing_time=now
+    )
+    store = TrustStore.from_directory(lab.trust_directory, loaded_at=now)
+    assert store.add_deviations(DeviationList.parse(data))
+    specimen = issue_document(lab, document("portrait changed"), now)
+    facts: dict[str, Any] = {"issued_on": now.date(), "document_number": "X1234567"}
+    result = passive_authentication(**specimen.arguments(), store=store, now=now, **facts)
+    assert (result.outcome is Outcome.UNDETERMINED) is explained
+    unknown = judged(specimen, store, now)  # what an entry asks for and nobody knows does not match
+    assert unknown.outcome is (
+        Outcome.UNDETERMINED if explained and not {"numbers", "issued"} & set(restriction) else Outcome.FAILED
+    )
 
 
 def wrong() -> Iterator[str]:
