@@ -16,7 +16,14 @@ from typing import Any, ClassVar
 from asn1crypto import core, x509
 
 from crypto.certificates.asn1 import elements, load, outside_bytes, sequence, single, utc
-from crypto.certificates.keys import PublicKey, SignatureAlgorithm, load_public_key, verify_signature
+from crypto.certificates.keys import (
+    PublicKey,
+    SignatureAlgorithm,
+    VerificationKey,
+    load_public_key,
+    load_verification_key,
+    verify_signature,
+)
 from crypto.errors import MalformedData, SignatureInvalid
 
 _WHAT = "certificate"
@@ -164,6 +171,11 @@ class Certificate:
         return load_public_key(self.spki_der)
 
     @cached_property
+    def verification_key(self) -> VerificationKey:
+        """The key to verify with, on more curves than `public_key`; the same errors."""
+        return load_verification_key(self.spki_der)
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the whole certificate, lower-case hexadecimal."""
         return hashlib.sha256(self.der).hexdigest()
@@ -178,7 +190,7 @@ class Certificate:
         algorithm = SignatureAlgorithm.parse(self.signature_algorithm)
         if _inner_algorithm(self.tbs) != algorithm:
             raise SignatureInvalid("the certificate names two signature algorithms")
-        verify_signature(issuer.public_key, algorithm, self.signature, self.tbs)
+        verify_signature(issuer.verification_key, algorithm, self.signature, self.tbs)
 
 
 def name_text(name: Any) -> str:

@@ -86,7 +86,7 @@ class _Importing:
     def _certificate(self, part: Part) -> None:
         certificate = Certificate.parse(part.data)
         try:
-            certificate.public_key  # noqa: B018 - loaded, and so proved usable
+            certificate.verification_key  # noqa: B018 - loaded, and so proved usable
         except CryptoError as error:
             self._refuse(certificate.subject, ImportReason.TRUST_KEY_UNSUPPORTED, error.detail)
             return

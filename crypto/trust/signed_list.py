@@ -144,7 +144,7 @@ def usable_authority(der: bytes, called: str) -> Certificate | Rejected:
     except CryptoError as error:
         return Rejected(called, ImportReason.TRUST_MALFORMED, error.detail)
     try:
-        certificate.public_key  # noqa: B018 - the key is loaded, and so proved usable
+        certificate.verification_key  # noqa: B018 - the key is loaded, and so proved usable
     except CryptoError as error:
         return Rejected(certificate.subject, ImportReason.TRUST_KEY_UNSUPPORTED, error.detail)
     if not may_issue(certificate):

@@ -167,7 +167,7 @@ def _bad_keys(store: TrustStore) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for item in store.authorities:
         try:
-            item.public_key  # noqa: B018 - loaded, and so proved usable
+            item.verification_key  # noqa: B018 - loaded, and so proved usable
         except CryptoError as error:
             found.append({"subject": item.subject, "trouble": "unusable key", "code": error.code})
     return found
