@@ -39,6 +39,8 @@ class TrustCommand:
                 raise KioskError(ErrorCode.USAGE, f"{args.file}: no such file")
             directory = args.trust or open_home(args.home).trust
             return _import(import_file(directory, args.file, now=now), args.language or "en", out)
+        if args.trust and not args.trust.is_dir():
+            raise KioskError(ErrorCode.USAGE, f"{args.trust}: no such directory")
         directories = (args.trust,) if args.trust else open_home(args.home).trust_directories
         store = TrustStore.from_directory(*directories, loaded_at=now)
         return _list(store, now, out) if args.action == "list" else _check(store, now, directories, out)

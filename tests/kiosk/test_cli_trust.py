@@ -84,3 +84,5 @@ def test_a_directory_in_place_of_a_home(lab: LabPki, tmp_path: Path) -> None:
     folder = str(lab.trust_directory)
     status, answer = run(tmp_path / "nowhere", "check", "--trust", folder)
     assert (status, answer["trusted"], answer["directories"]) == (0, 1, [folder])
+    with pytest.raises(KioskError):
+        run(tmp_path, "list", "--trust", str(tmp_path / "absent"))
