@@ -63,6 +63,10 @@ class BlockSize:
         """Keep what is being tried: `file` by its short identifier or None, `first` block, so many bytes."""
         self._last = (file, first, wanted)
 
+    def forget(self) -> None:
+        """What comes next is no read."""
+        self._last = (None, False, 0)
+
     def learn(self, sw: int | None) -> bool:
         """What a session that broke over the last read teaches; whether to try the file again.
 

@@ -58,7 +58,8 @@ def test_whole_document_over_pace(specimen: Any) -> None:
     assert result.active_authentication.outcome is Outcome.SUCCESSFUL
     assert set(result.data_groups) == {1, 2, 11, 14, 15}
     assert [step.step for step in result.steps] == [step for step, _ in STEPS] == list(ReadStep)
-    assert {step.outcome for step in result.steps} == {StepOutcome.DONE}
+    skipped = {step.step for step in result.steps if step.outcome is not StepOutcome.DONE}
+    assert skipped == {ReadStep.CHIP_AUTHENTICATION}
 
 
 @pytest.mark.parametrize("cipher", [1, 2, 3, 4])
