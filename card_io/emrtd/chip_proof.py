@@ -53,6 +53,12 @@ class ChipProof:
         session = self._session
         return session is link and isinstance(session, SecureMessaging) and not session.proven
 
+    def final(self, link: Link) -> ChipAuthenticationResult | None:
+        """The result when the read ends with `link`; a promise that was not kept yet stays open."""
+        if self.result is None or not self.open_on(link):
+            return self.result
+        return replace(self.result, outcome=Outcome.UNDETERMINED, detail="no answer under the new keys yet")
+
     def broken(self, link: Link, *, length_refused: bool = False) -> bool:
         """The session on `link` is over: judge the proof; whether to run it again once access is open."""
         if self._running:  # in the middle of the protocol

@@ -220,7 +220,7 @@ class _Reading:
             problem,
             isinstance(problem, _ABORTING),
             MappingProxyType(self.file_problems),
-            self.chip_proof.result,
+            self.chip_proof.final(self.link),
             self.block,
         )
 
