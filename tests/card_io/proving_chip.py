@@ -124,7 +124,7 @@ class ProvingChip:
         if self.counter == 0:  # the agreement itself ran in the old session: there was none
             return answer
         self.counter += 1
-        body = Tlv.of(0x99, answer.sw.to_bytes(2, "big"))
+        body = bytes(Tlv.of(0x99, answer.sw.to_bytes(2, "big")))
         if answer.data:
             cryptogram = encrypt_cbc(Cipher.AES128, keys[0], self.iv(keys[0]), pad(answer.data, 16))
             body = Tlv.of(0x87, b"\x01" + cryptogram) + body
