@@ -28,6 +28,7 @@ PRINT = "print_quality"
 CHIP_PRESENT = "chip_present"
 ACCESS_PROTOCOL = "access_protocol"
 READING = "reading"
+TERMINAL_AUTHENTICATION = "terminal_authentication"
 ACTIVE_AUTHENTICATION = "active_authentication"
 CHIP_AUTHENTICATION = "chip_authentication"
 EXPIRY = "document_expiry"
@@ -203,6 +204,16 @@ def reading(read: ReadResult | None) -> Check:
         if name != "EF.CardAccess"
     )
     return Check(READING, Outcome.SUCCESSFUL, notes, evidence)
+
+
+def terminal_authentication(read: ReadResult | None) -> Check:
+    """E3: fingerprints and irises are told to be there and are not read without the state's certificates."""
+    name = TERMINAL_AUTHENTICATION
+    if read is None:
+        return check(name, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
+    present = " ".join(f"DG{number}" for number in sorted(read.protected_groups))
+    evidence = {"present": present} if present else {}
+    return check(name, Outcome.NOT_SUPPORTED, ReportReason.NOT_PERFORMED, present, evidence)
 
 
 def document_expiry(mrzs: Collection[Mrz], today: date) -> Check:

@@ -8,6 +8,7 @@ about the document.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
@@ -71,6 +72,7 @@ def read_document(
     cancel: threading.Event | None = None,
     groups: Iterable[int] = DEFAULT_GROUPS,
     block: BlockSize | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> ReadResult:
     """Open the chip and read it; never raises a CardError, the result carries it.
 
@@ -82,14 +84,15 @@ def read_document(
     reading = _Reading(link, key, random, on_progress, cancel or threading.Event(), tuple(groups), block)
     problem: CardError | None = None
     for step, run in STEPS:
+        started, code = clock(), None
         try:
             reading.begin(step)
             outcome = StepOutcome.DONE if run(reading) else StepOutcome.SKIPPED
-            reading.steps.append(StepResult(step, outcome))
         except CardError as error:
-            problem = error
-            ended = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
-            reading.steps.append(StepResult(step, ended, error.code))
+            problem, code = error, error.code
+            outcome = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
+        reading.steps.append(StepResult(step, outcome, code, clock() - started))
+        if problem is not None:
             break
     return reading.result(problem)
 

@@ -38,7 +38,9 @@ class Profile:
     """Which checks must be there (`mandatory`) and which are shown but never count (`evaluatory`)."""
 
     mandatory: frozenset[str]
-    evaluatory: frozenset[str] = frozenset({checks.ULTRAVIOLET, checks.INFRARED, checks.PRINT})
+    evaluatory: frozenset[str] = frozenset(
+        {checks.ULTRAVIOLET, checks.INFRARED, checks.PRINT, checks.TERMINAL_AUTHENTICATION}
+    )
 
 
 _CHIP = PASSIVE_MANDATORY | {checks.CHIP_PRESENT, checks.READING, checks.EXPIRY}
@@ -160,6 +162,7 @@ def inspect(
             checks.chip_present(read),
             checks.access_protocol(read, signed, refused_keys),
             checks.reading(read),
+            checks.terminal_authentication(read),
         ),
         "chip_authenticity": proofs,
         **_passive_groups(read, passive),

@@ -70,11 +70,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepResult:
-    """One step as it went; `problem` of a failed or aborted one."""
+    """One step as it went; `problem` of a failed or aborted one; `seconds` it took by the reader's clock."""
 
     step: ReadStep
     outcome: StepOutcome
     problem: CardErrorCode | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class ReadResult:
 
     `files` holds whole files by name ("EF.CardAccess", "EF.COM", "EF.SOD", "DG1" ...); `file_problems` says
     why a file that was asked for is not there. `problem` ended the read; `aborted` when that is no fault of
-    the document.
+    the document. `block` is what was learned about the chip, for a next read of it.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
