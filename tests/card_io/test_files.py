@@ -193,6 +193,14 @@ def test_endless_file_ends_at_the_announced_length() -> None:
         assert chip.count == 1
 
 
+def test_small_files_have_small_limits() -> None:
+    for name, start in (("EF.COM", "60820401"), ("EF.CardAccess", "31821001")):
+        chip = Chip(**{name: bytes.fromhex(start) + bytes(0x1001)})
+        with pytest.raises(MalformedCardData):
+            read_file(chip, FILES[name], BlockSize(), nothing)
+        assert len(chip.log) == 1
+
+
 def test_blocks_from_announcements() -> None:
     assert block_for(None) == block_for(CardInfo()) == BLOCK
     assert block_for(CardInfo(extended_length=True)) == 1000
