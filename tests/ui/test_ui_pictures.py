@@ -18,7 +18,7 @@ PIL = pytest.importorskip("PIL.Image")
 
 def _jpeg_2000() -> bytes:
     out = io.BytesIO()
-    PIL.new("RGB", (6, 8), (10, 20, 250)).save(out, "JPEG2000")
+    PIL.new("RGB", (32, 40), (250, 20, 10)).save(out, "JPEG2000")
     return out.getvalue()
 
 
@@ -45,8 +45,8 @@ CASE = cast(Case, SimpleNamespace(decision=None))
 def test_jpeg_and_jpeg_2000_are_shown_and_what_is_no_picture_is_left_out() -> None:
     shown = snapshot(_session(), CASE, ("jpeg", "", "jp2", "broken")).images
     assert sorted(shown) == ["jp2", "jpeg"]
-    assert (shown["jp2"].width(), shown["jp2"].height()) == (6, 8)
-    assert shown["jp2"].pixelColor(3, 3).red() > 200
+    assert (shown["jp2"].width(), shown["jp2"].height()) == (32, 40)
+    assert shown["jp2"].pixelColor(16, 20).red() > 200
 
 
 def test_a_picture_that_the_store_has_lost_is_a_problem() -> None:
