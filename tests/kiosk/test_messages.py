@@ -7,6 +7,7 @@ from enum import StrEnum
 import pytest
 
 from card_io.emrtd.checks import ReportReason
+from card_io.emrtd.result import ReadStep, StepOutcome
 from card_io.errors import CardErrorCode
 from card_io.lds.mrz_findings import FindingCode
 from crypto.errors import CryptoErrorCode
@@ -31,6 +32,7 @@ CODES: tuple[type[StrEnum], ...] = (
 )
 LABELS: tuple[type[StrEnum], ...] = (
     Outcome, Stage, DecisionOutcome, JobState, BlankState, Hint, ProgressPhase,
+    ReadStep, StepOutcome,
 )  # fmt: skip
 
 
