@@ -6,8 +6,8 @@ when it decompresses x, and the sign of y shows in one more ECDH: x(kP + P) and 
 
 Why all this: PACE multiplies secrets (the ephemeral keys, and the nonce, which is as good as the password),
 and big integers of Python take time that depends on their values. The library's ladders do not. Here secret
-scalars are only added to and multiplied with each other modulo n before they go in; what comes out are points,
-and most of them travel in clear anyway.
+scalars are only added and multiplied modulo n before they go in; what comes out are points, and most of them
+travel in clear anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def x_of_multiple(curve: Curve, scalar: int, point: Point) -> int | None:
 
 
 def multiple(curve: Curve, scalar: int, point: Point) -> Point | None:
-    """scalar * point for a point of the curve; None if the library lacks it or the scalar is not in 2..n-2."""
+    """scalar * point for a point of the curve; None without the curve or for a scalar not in 2..n-2."""
     known = library_curve(curve.oid)
     if known is None or not 1 < scalar < curve.n - 1:
         return None

@@ -16,8 +16,8 @@ from asn1crypto import core, x509
 
 from crypto.certificates import Certificate, digest
 from crypto.certificates.asn1 import Element, elements, load, outside_bytes, sequence, single, utc
-from crypto.certificates.certificate import normal_name
 from crypto.certificates.keys import HASH_OIDS
+from crypto.certificates.names import normal_name
 from crypto.cms import SignedData
 from crypto.countries import certificate_country
 from crypto.errors import MalformedData
