@@ -79,7 +79,7 @@ class Command:
     extended: bool = False
 
     def __post_init__(self) -> None:
-        if not all(0 <= byte <= 0xFF for byte in self.header_values):
+        if (self.cla | self.ins | self.p1 | self.p2) & ~0xFF:
             raise ValueError("header bytes out of range")
         if len(self.data) >= MAX_EXTENDED or not 0 <= (self.le or 0) <= MAX_EXTENDED:
             raise ValueError("data or le out of range")

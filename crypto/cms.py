@@ -187,13 +187,28 @@ def _signed_attributes(
     return b"".join(sorted(encoded))
 
 
-def _parse(der: bytes) -> SignedData:
+def unverified_content(der: bytes) -> tuple[str, bytes]:
+    """Type and octets of what is signed, whether it is signed well or not; MalformedData as `parse`.
+
+    For what helps to read on; it is evidence of nothing.
+    """
+    with outside_bytes(_WHAT):
+        return _content(_signed_data(der)[0])
+
+
+def _signed_data(der: bytes) -> tuple[Element, list[Element]]:
+    """The encapsulated content, and the fields after it."""
     oid, wrapped = sequence(der, _WHAT)
     if _oid(oid) != SIGNED_DATA or wrapped.identifier != 0xA0:
         raise MalformedData("not CMS SignedData")
     version, digests, content_info, *rest = sequence(wrapped.content, _WHAT)
     if (version.identifier, digests.identifier) != (0x02, 0x31):
         raise MalformedData("SignedData does not begin with version and digest algorithms")
+    return content_info, rest
+
+
+def _parse(der: bytes) -> SignedData:
+    content_info, rest = _signed_data(der)
     content_type, content = _content(content_info)
     certificates, infos = _certificates(rest)
     return SignedData(
@@ -209,8 +224,8 @@ def _content(item: Element) -> tuple[str, bytes]:
     kind, *wrapped = sequence(item.encoded, _WHAT)
     if not wrapped:
         raise MalformedData("signed data without content")
-    (octets,) = elements(single(wrapped[0].encoded, 0xA0, _WHAT).content, _WHAT)
-    return _oid(kind), _octets(octets)
+    (value,) = elements(single(wrapped[0].encoded, 0xA0, _WHAT).content, _WHAT)
+    return _oid(kind), octets(value)
 
 
 def _certificates(rest: list[Element]) -> tuple[tuple[Certificate, ...], list[Element]]:
@@ -237,10 +252,10 @@ def _parse_signer(der: bytes) -> SignerInfo:
         **_identifier(identifier),
         digest_name=HASH_OIDS.get(digest_oid, digest_oid),
         signature_algorithm=algorithm.encoded,
-        signature=_octets(signature),
+        signature=octets(signature),
         signed_attributes=b"\x31" + attributes.encoded[1:],
         content_type=_oid(_required(values, CONTENT_TYPE)),
-        message_digest=_octets(_required(values, MESSAGE_DIGEST)),
+        message_digest=octets(_required(values, MESSAGE_DIGEST)),
         signing_time=None if time is None else utc(load(x509.Time, time.encoded, _WHAT).chosen.native, _WHAT),
     )
 
@@ -273,7 +288,7 @@ def _oid(item: Element) -> str:
     return dotted(item.content)
 
 
-def _octets(item: Element) -> bytes:
+def octets(item: Element) -> bytes:
     """An OCTET STRING, whole or (BER) in pieces."""
     if item.identifier == 0x04:
         return item.content

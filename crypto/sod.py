@@ -10,14 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from asn1crypto import core
 
 from crypto.certificates import Certificate, digest
-from crypto.certificates.asn1 import AlgorithmIdentifier, encode, load, outside_bytes, single
+from crypto.certificates.asn1 import (
+    AlgorithmIdentifier,
+    Element,
+    elements,
+    encode,
+    outside_bytes,
+    sequence,
+    single,
+)
 from crypto.certificates.keys import HASH_OIDS, hash_identifier
-from crypto.cms import ContentSigner, SignedData, build_signed_data
+from crypto.certificates.names import dotted
+from crypto.cms import ContentSigner, SignedData, build_signed_data, octets, unverified_content
 from crypto.errors import MalformedData, PolicyRefused
 from crypto.signer import check_period
 
@@ -129,26 +138,47 @@ def _prove(ef_sod: bytes, data_groups: Mapping[int, bytes], certificate: Certifi
         raise PolicyRefused("the new security object does not read back")
 
 
+def unverified_groups(ef_sod: bytes) -> frozenset[int]:
+    """Numbers of the groups that EF.SOD lists, no signature and no certificate looked at; MalformedData.
+
+    For deciding what to read; what is signed says `SecurityObject`.
+    """
+    kind, content = unverified_content(single(ef_sod, EF_SOD_TAG, "EF.SOD").content)
+    if kind not in (LDS_SECURITY_OBJECT, LEGACY_SECURITY_OBJECT):
+        raise WrongContentType(f"EF.SOD signs content of type {kind}")
+    with outside_bytes(_WHAT):
+        return frozenset(_hashes(sequence(content, _WHAT)[2]))
+
+
 def _parse(signed: SignedData) -> SecurityObject:
-    value = load(_SecurityObject, signed.content, _WHAT)
-    oid: str = value["hash_algorithm"]["algorithm"].dotted
+    version, algorithm, hashes, *info = sequence(signed.content, _WHAT)
+    name = sequence(algorithm.encoded, _WHAT)[0]
+    if (version.identifier, name.identifier) != (0x02, 0x06) or len(info) > 1:
+        raise MalformedData(f"{_WHAT}: not version, algorithm, hashes")
+    oid = dotted(name.content)
     return SecurityObject(
         hash_name=HASH_OIDS.get(oid, oid),
-        hashes=MappingProxyType(_hashes(value["hashes"])),
-        lds_version=_lds_version(value["version_info"]),
+        hashes=MappingProxyType(_hashes(hashes)),
+        lds_version=_lds_version(info[0]) if info else None,
         signed_data=signed,
     )
 
 
-def _hashes(entries: Any) -> dict[int, bytes]:
+def _hashes(listed: Element) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    for entry in entries:
-        number: int = entry["number"].native
-        if not 1 <= number <= 16 or number in found:
+    if listed.identifier != 0x30:
+        raise MalformedData(f"{_WHAT}: no list of hashes")
+    for entry in elements(listed.content, _WHAT):
+        name, value = sequence(entry.encoded, _WHAT)
+        number = int.from_bytes(name.content, "big", signed=True)
+        if name.identifier != 0x02 or not 1 <= number <= 16 or number in found:
             raise MalformedData(f"{_WHAT}: data group number {number:x}")
-        found[number] = entry["value"].native
+        found[number] = octets(value)
     return found
 
 
-def _lds_version(info: Any) -> str | None:
-    return None if isinstance(info, core.Void) else str(info["lds_version"].native)
+def _lds_version(info: Element) -> str:
+    text = sequence(info.encoded, _WHAT)[0]
+    if text.identifier != 0x13:
+        raise MalformedData(f"{_WHAT}: no LDS version")
+    return text.content.decode("ascii")

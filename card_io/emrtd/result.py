@@ -16,7 +16,7 @@ from card_io.emrtd.files import BlockSize
 from card_io.errors import CardError, CardErrorCode, MalformedCardData
 from card_io.lds.index import parse_com
 from crypto.errors import CryptoError
-from crypto.sod import SecurityObject
+from crypto.sod import unverified_groups
 
 AUTHORISED_GROUPS = frozenset({3, 4})
 """Fingerprints and irises: open only to terminals that authenticate themselves (BSI TR-03110-1 section 2.2).
@@ -122,8 +122,8 @@ def listed_in_com(files: Mapping[str, bytes]) -> frozenset[int] | None:
 
 
 def signed_groups(files: Mapping[str, bytes]) -> frozenset[int]:
-    """The data groups EF.SOD covers, whether its signature holds or not; empty if not read or broken."""
+    """The data groups EF.SOD lists, whether its signature holds or not; empty if not read or broken."""
     try:
-        return frozenset(SecurityObject.parse(files["EF.SOD"]).hashes) if "EF.SOD" in files else frozenset()
+        return unverified_groups(files["EF.SOD"]) if "EF.SOD" in files else frozenset()
     except CryptoError:
         return frozenset()
