@@ -159,6 +159,11 @@ class BytesLink:
     def __init__(self, transmit: Transmit) -> None:
         self._transmit = transmit
 
+    @property
+    def transmit(self) -> Transmit:
+        """The function underneath, for who wants to stand between."""
+        return self._transmit
+
     def send(self, command: Command) -> Response:
         """Exchange one command; MalformedCardData if the card answers without end."""
         response = self._exchange(command)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crypto.pki_lab import LabPki
+from hardware_mocks.bench_chip import ReaderWithChip, bench_chip
 from hardware_mocks.box import Box
 from hardware_mocks.card_faults import CardFault
 from hardware_mocks.chip import ImageError
@@ -28,7 +29,7 @@ from hardware_mocks.print_engine import Spool, State
 from hardware_mocks.readers import BLANK, DOCUMENT, UPDATE_BINARY, LocalReaders, Readers, open_readers
 from hardware_mocks.scenario import Scenario, load_scenario
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import CardSlot, DeviceUris, PrintedJob, RehearsalTraveller
+from kiosk.ports import CardSlot, DeviceUris, PrintedJob, RehearsalChip, RehearsalTraveller
 
 _open_slots: dict[str, CardSlot] = {}
 NOBODY = -1
@@ -270,6 +271,16 @@ class Rehearsal:
     def open(home: Path, scenario: Path | None, *, in_process: bool = False) -> SimulatedDesk:
         """As `open_desk`."""
         return open_desk(home, scenario, in_process=in_process)
+
+    @staticmethod
+    def chip(directory: Path, parameter: int) -> RehearsalChip:
+        """As `bench_chip`."""
+        return bench_chip(directory, parameter)
+
+    @staticmethod
+    def reader(directory: Path, image: Path) -> ReaderWithChip:
+        """As `ReaderWithChip`."""
+        return ReaderWithChip(directory, image)
 
 
 REHEARSAL = Rehearsal()

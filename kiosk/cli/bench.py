@@ -1,5 +1,5 @@
 """`shekara bench`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures, and on
-live streams."""
+live streams; the chip reader's commands and time."""
 
 import argparse
 import itertools
@@ -15,6 +15,7 @@ from kiosk.capture.bench.measure import Row, recogniser, report, run, table
 from kiosk.capture.bench.peers import PEERS, fresh, lines_of, peer_named, side_by_side, written
 from kiosk.capture.bench.synthetic import SETS, Sample, Truth, make, make_without
 from kiosk.capture.bench.workers import Peer
+from kiosk.cli.bench_chip import CHIP
 from kiosk.cli.bench_stream import STREAM
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
@@ -32,7 +33,7 @@ class BenchCommand:
     """Measures; judges nothing: the exit status is 0 whatever the numbers are."""
 
     name = "bench"
-    help = "measure the readers on synthetic frames or on pictures with known text"
+    help = "measure the readers: pictures, live streams, chips"
     uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -50,11 +51,13 @@ class BenchCommand:
         mrz.add_argument("--save", type=Path, metavar="DIR", help="keep the frames and their truth.json")
         mrz.add_argument("--rows", action="store_true", help="with --json: every frame's outcome, too")
         _configure_peers(mrz)
-        STREAM.configure(kinds.add_parser(STREAM.name, help=STREAM.help))
+        for kind in (STREAM, CHIP):
+            kind.configure(kinds.add_parser(kind.name, help=kind.help))
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
-        if args.what == STREAM.name:
-            return STREAM.run(args, out)
+        for other in (STREAM, CHIP):
+            if args.what == other.name:
+                return other.run(args, out)
         peers = _peers(args)
         self._measure(args, out)
         if peers is not None:
