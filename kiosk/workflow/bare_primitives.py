@@ -1,7 +1,8 @@
 """The cryptography of one chip read and nothing else, by the library directly: what a terminal cannot avoid.
 
 Owns the list: the same operations, as often and over as many bytes as the read had them, without a protocol
-around. Keys are made and ciphers set up as a plain program would: for each use.
+around. Keys are made and ciphers set up as a plain program would: for each use. A terminal computes between
+waits for the chip, with caches that others have used meanwhile; so can these, to be compared with it.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from card_io.apdu import Command, Ins
 from crypto.certificates import Certificate, SignatureAlgorithm
 from crypto.ecmath import CURVES
 from crypto.library_points import library_curve
 from crypto.trust import TrustStore
 from kiosk.errors import ErrorCode, KioskError
+from kiosk.ports import CardSlot
 from kiosk.workflow.chip_bench import Exchange, Run
 
 _KEY, _BLOCK = bytes(range(16)), bytes(16)
 _KDF_INPUT = bytes(36)
 _DERIVATIONS = 5  # keys from the password, from PACE and from chip authentication
 _PROTECTION = 16  # bytes of status, MAC and their objects in a protected answer
+_PACE = Exchange(80, 80, True)  # its nonce and tokens come to two exchanges of the size of a public key
+_HARMLESS = Command(0x00, Ins.GET_CHALLENGE, 0, 0, le=8)
 
 
 @dataclass(frozen=True)
@@ -53,23 +59,29 @@ class _Signed:
     algorithm: hashes.HashAlgorithm
 
 
-def bare_primitives(run: Run, store: TrustStore) -> Bare:
-    """What the primitives of that run cost now, each kind timed by itself."""
-    signed = _signatures(run, store)
-    files = list(run.read.files.values())
-    name = run.read.access.parameters if run.read.access is not None else ""
-    curve = library_curve(CURVES[name].oid) if name in CURVES else None
-    if curve is None:
-        raise KioskError(ErrorCode.USAGE, f"the library does not know {name}")
-    known, other = curve, ec.generate_private_key(curve).public_key().public_numbers()
-    protected = [item for item in run.exchanges if item.protected]
-    return Bare(
-        _timed(lambda: _agree(known, other)),
-        _timed(lambda: _cipher(protected)),
-        _timed(lambda: _mac(protected)),
-        _timed(lambda: _hash(files)),
-        _timed(lambda: _verify(signed)),
-    )
+def bare_primitives(run: Run, store: TrustStore, slot: CardSlot | None = None) -> Bare:
+    """What the primitives of that run cost now, each kind timed by itself.
+
+    With `slot` a harmless command goes to the chip on it wherever the terminal waited for the chip; without,
+    they run in one go.
+    """
+    if slot is None:
+        return _bare(run, store, lambda: None)
+    with slot.connect() as link:
+        return _bare(run, store, lambda: link.send(_HARMLESS))
+
+
+def _bare(run: Run, store: TrustStore, wait: Callable[[], object]) -> Bare:
+    signed, files = _signatures(run, store), list(run.read.files.values())
+    agreements = ciphers = macs = 0.0
+    for work in _agreements(_curve(run)):
+        wait()
+        agreements += _timed(work)
+    for item in (*(item for item in run.exchanges if item.protected), _PACE, _PACE):
+        wait()
+        ciphers += _timed(partial(_cipher, item))
+        macs += _timed(partial(_mac, item))
+    return Bare(agreements, ciphers, macs, _timed(partial(_hash, files)), _timed(partial(_verify, signed)))
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -78,28 +90,37 @@ def _timed(work: Callable[[], None]) -> float:
     return time.thread_time() - begun
 
 
-def _agree(curve: ec.EllipticCurve, other: ec.EllipticCurvePublicNumbers) -> None:
+def _curve(run: Run) -> ec.EllipticCurve:
+    name = run.read.access.parameters if run.read.access is not None else ""
+    curve = library_curve(CURVES[name].oid) if name in CURVES else None
+    if curve is None:
+        raise KioskError(ErrorCode.USAGE, f"the library does not know {name or 'the group'}")
+    return curve
+
+
+def _agreements(curve: ec.EllipticCurve) -> list[Callable[[], None]]:
     """PACE-GM: our mapping key, the nonce times G, our ephemeral key; the chip's mapping key, the mapped
     generator and the chip's ephemeral key multiplied. Chip authentication: one key, one agreement.
     """
-    secrets = [ec.derive_private_key(number, curve) for number in (3**90, 5**60, 7**50, 11**40)]
-    for secret in secrets:
-        secret.exchange(ec.ECDH(), other.public_key())
+    other = ec.generate_private_key(curve).public_key().public_numbers()
+
+    def agree(number: int) -> None:
+        ec.derive_private_key(number, curve).exchange(ec.ECDH(), other.public_key())
+
+    return [partial(agree, number) for number in (3**90, 5**60, 7**50, 11**40)]
 
 
-def _cipher(exchanges: Sequence[Exchange]) -> None:
-    """An initial value and the data of every protected answer; the nonce."""
-    for item in (*exchanges, Exchange(0, 16 + _PROTECTION, True)):
-        size = (item.received - _PROTECTION) // 16 * 16
-        if size > 0:
-            Cipher(algorithms.AES(_KEY), modes.ECB()).encryptor().update(_BLOCK)  # noqa: S305 - one block
-            Cipher(algorithms.AES(_KEY), modes.CBC(_BLOCK)).decryptor().update(bytes(size))
+def _cipher(item: Exchange) -> None:
+    """An initial value and the data of a protected answer."""
+    size = (item.received - _PROTECTION) // 16 * 16
+    if size > 0:
+        Cipher(algorithms.AES(_KEY), modes.ECB()).encryptor().update(_BLOCK)  # noqa: S305 - one block
+        Cipher(algorithms.AES(_KEY), modes.CBC(_BLOCK)).decryptor().update(bytes(size))
 
 
-def _mac(exchanges: Sequence[Exchange]) -> None:
-    """Every protected command and answer; the two tokens."""
-    sizes = [size for item in exchanges for size in (item.sent, item.received)]
-    for size in (*sizes, 80, 80):
+def _mac(item: Exchange) -> None:
+    """A protected command and its answer."""
+    for size in (item.sent, item.received):
         context = CMAC(algorithms.AES(_KEY))
         context.update(bytes(size))
         context.finalize()
