@@ -83,6 +83,7 @@ def read_document(
     """
     reading = _Reading(link, key, random, on_progress, cancel or threading.Event(), tuple(groups), block)
     problem: CardError | None = None
+    began = clock()
     for step, run in STEPS:
         started, code = clock(), None
         try:
@@ -91,7 +92,7 @@ def read_document(
         except CardError as error:
             problem, code = error, error.code
             outcome = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
-        reading.steps.append(StepResult(step, outcome, code, clock() - started))
+        reading.steps.append(StepResult(step, outcome, code, clock() - started, started - began))
         if problem is not None:
             break
     return reading.result(problem)

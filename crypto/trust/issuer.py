@@ -195,7 +195,11 @@ def _revocation(signer: Certificate, csca: Certificate | None, store: TrustStore
     if not lists:
         return undetermined(DS_REVOCATION, Reason.REVOCATION_UNKNOWN)
     newest = lists[0]
-    evidence = {"this_update": newest.this_update.isoformat(), "number": str(newest.number)}
+    evidence = {
+        "this_update": newest.this_update.isoformat(),
+        "number": str(newest.number),
+        "crl_days": str((now - newest.this_update).days),
+    }
     if signer.serial in newest.revoked:
         return Check(DS_REVOCATION, Outcome.FAILED, (Finding(Reason.DS_REVOKED),), evidence)
     if newest.next_update is None or newest.next_update < now:
