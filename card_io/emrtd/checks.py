@@ -112,8 +112,6 @@ class ReportReason(StrEnum):
     """A data group says something else than DG1; the detail names the group and the field."""
     SIGNER_ENDS_FIRST = "SIGNER_ENDS_FIRST"
     """The document is valid longer than the certificate of its signer."""
-    ISSUED_BEFORE_SIGNER = "ISSUED_BEFORE_SIGNER"
-    """The document says it was issued before the certificate of its signer began."""
 
 
 def check(

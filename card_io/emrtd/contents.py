@@ -110,23 +110,17 @@ def known_defects(
     return Check(KNOWN_DEFECTS, Outcome.SUCCESSFUL)
 
 
-def validity_periods(
-    read: ReadResult | None, passive: PassiveAuthentication | None, mrz: Mrz | None, today: date
-) -> Check:
-    """The document's dates against its signer's certificate, which outlives it (Doc 9303-12 table 1)."""
+def validity_periods(passive: PassiveAuthentication | None, mrz: Mrz | None, today: date) -> Check:
+    """The document's expiry against its signer's certificate, which outlives it (Doc 9303-12 table 1)."""
     signer = passive.document_signer if passive is not None else None
     expires = mrz.expiry_date(today) if mrz is not None else None
-    if read is None or signer is None or expires is None:
+    if signer is None or expires is None:
         missing = EXPIRY if signer is not None else "document signer"
         return check(VALIDITY_PERIODS, Outcome.NOT_SUPPORTED, Reason.NOT_STATED, missing)
-    issued = issue_date(read)
     evidence = {"signer_not_after": signer.not_after.isoformat()}
-    if signer.not_after.date() < expires:
-        reason = ReportReason.SIGNER_ENDS_FIRST
-    elif issued is not None and issued + _ONE_DAY < signer.not_before.date():
-        reason = ReportReason.ISSUED_BEFORE_SIGNER
-    else:
+    if signer.not_after.date() >= expires:
         return Check(VALIDITY_PERIODS, Outcome.SUCCESSFUL, (), evidence)
+    reason = ReportReason.SIGNER_ENDS_FIRST
     return check(VALIDITY_PERIODS, Outcome.UNDETERMINED, reason, "", evidence)
 
 

@@ -262,7 +262,7 @@ def _combined(
         checks.document_expiry(mrzs, today),
         checks.mrz_matches_chip(optical, chip, read),
         contents.chip_contents(read, chip, today),
-        contents.validity_periods(read, passive, chip, today),
+        contents.validity_periods(passive, chip, today),
         contents.known_defects(passive, store, state),
         *contents.not_compared(),
     )
