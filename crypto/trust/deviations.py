@@ -100,7 +100,7 @@ class Deviation:
         """The deviation type that explains a finding, or None."""
         for kind, group in self.kinds:
             about = group is None or finding.detail == f"DG{group}"
-            if finding.reason in explained.get(kind, ()) and (not kind.startswith("2.") or about):
+            if finding.reason in explained.get(kind, ()) and (kind != "2.2" or about):
                 return kind
         return None
 
