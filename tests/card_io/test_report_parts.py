@@ -4,11 +4,13 @@ import json
 import secrets
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from card_io.apdu import Response
 from card_io.emrtd import checks, contents
 from card_io.emrtd.access import AccessResult
 from card_io.emrtd.authenticity import compromised, together
@@ -16,14 +18,22 @@ from card_io.emrtd.card_security import CARD_SECURITY, CHIP_AUTHENTICATION_MAPPI
 from card_io.emrtd.checks import ReportReason
 from card_io.emrtd.reader import ReadResult, ReadStep, read_document
 from card_io.emrtd.report import DOCUMENT, InspectionReport, inspect
-from card_io.errors import CardErrorCode
+from card_io.errors import CardErrorCode, CardRemoved
 from card_io.lds.data_groups import DocumentDetails, PersonalDetails, build_dg11, build_dg12
 from card_io.lds.face import build_dg2
 from card_io.lds.mrz import Mrz, parse
 from card_io.lds.security_infos import PaceInfo
 from crypto.pki_lab import DeviationEntry, LabPki, build_deviation_list
 from crypto.pki_lab.spec import LabSpec, SignerSpec
-from crypto.trust import Check, DeviationList, Outcome, Reason, TrustStore
+from crypto.trust import (
+    Check,
+    DeviationList,
+    Outcome,
+    PassiveAuthentication,
+    Reason,
+    TrustStore,
+    passive_authentication,
+)
 
 O = Outcome  # noqa: E741
 TODAY = date(2026, 11, 22)
@@ -175,8 +185,6 @@ def test_chip_that_could_not_be_opened(
 ) -> None:
     class Odd:
         def send(self, command: Any) -> Any:
-            from card_io.apdu import Response
-
             return Response(b"", 0x6F00)
 
     result = read_document(Odd(), specimen.key, random=secrets.token_bytes)
@@ -310,6 +318,41 @@ def test_no_list_and_nothing_listed(
     listed = listing(listing_lab, now, "2.2", numbers=("FA7654321",))
     report = inspect(signed_by(listing_lab, good, now), store=listed, now=now, optical=specimen.mrz)
     assert check_of(report, contents.KNOWN_DEFECTS).outcome is O.SUCCESSFUL
+
+
+def test_passive_authentication_gets_all_that_is_known(
+    good: ReadResult, specimen: Any, store: TrustStore, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def watched(**arguments: Any) -> PassiveAuthentication:
+        given.update(arguments)
+        return passive_authentication(**arguments)
+
+    monkeypatch.setattr("card_io.emrtd.report.passive_authentication", watched)
+    dated = with_file(good, "DG12", build_dg12(DocumentDetails(issue_date="20261101")))
+    inspect(dated, store=store, now=now, optical=specimen.mrz)
+    assert set(given) == set(signature(passive_authentication).parameters)
+    assert (given["document_number"], given["document_code"], given["issuing_state"]) == (
+        *("FA1234567", "P<"),
+        "UZB",
+    )
+    assert (given["com_lds_version"], given["issued_on"]) == ("0108", date(2026, 11, 1))
+    assert given["card_access"] == good.files["EF.CardAccess"]
+    inspect(replace(good, files={}), store=store, now=now, optical=specimen.mrz)
+    assert (given["com_lds_version"], given["issued_on"], given["document_number"]) == (None, None, "")
+
+
+def test_aborted_read_is_never_held_against_a_promised_proof(
+    good: ReadResult, specimen: Any, store: TrustStore, now: datetime
+) -> None:
+    lifted = replace(good, files={}, access=None, problem=CardRemoved("lifted"), aborted=True)
+    report = inspect(lifted, store=store, now=now, optical=specimen.mrz)
+    mapping = check_of(report, CHIP_AUTHENTICATION_MAPPING)
+    assert (mapping.outcome, told(mapping)) == (
+        O.ABORTED,
+        {(ReportReason.READ_ABORTED, CardErrorCode.CARD_REMOVED)},
+    )
 
 
 # -- the record ----------------------------------------------------------------------------------
