@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from card_io.apdu import SW, Command, Ins, Link, expect
+from card_io.apdu import SW, Command, Ins, Link, Response, expect
 from card_io.errors import AccessDenied, MalformedCardData, SecureMessagingError, StatusError
 from card_io.secure_messaging import SecureMessaging
 from crypto.primitives import (
@@ -63,9 +63,16 @@ def basic_access(
     encryption = kdf(seed, COUNTER_ENCRYPTION, Cipher.TDES)
     mac = kdf(seed, COUNTER_MAC, Cipher.TDES)
     nonce, own_key = random(_NONCE), random(_SEED)
-    cryptogram = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
-    answer = _authenticate(link, cryptogram + mac8(Cipher.TDES, mac, pad(cryptogram, 8)))
-    chip_key = _open(answer, encryption, mac, challenge + nonce)
+
+    def proof() -> bytes:
+        cryptogram = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
+        return cryptogram + mac8(Cipher.TDES, mac, pad(cryptogram, 8))
+
+    response = _authenticate(link, proof(), _ANSWER)
+    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00, and have forgotten their challenge
+        challenge = get_challenge(link)
+        response = _authenticate(link, proof(), 0)
+    chip_key = _open(_accepted(response), encryption, mac, challenge + nonce)
     shared = bytes(own ^ other for own, other in zip(own_key, chip_key, strict=True))
     return SecureMessaging(
         link,
@@ -88,18 +95,17 @@ def tries_left(sw: int) -> int | None:
     return 0 if sw in (SW.AUTHENTICATION_BLOCKED, SW.REFERENCE_DATA_UNUSABLE) else None
 
 
-def _authenticate(link: Link, data: bytes) -> bytes:
-    command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, _ANSWER)
-    response = link.send(command)
-    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00
-        command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, 0)
-        response = link.send(command)
+def _authenticate(link: Link, data: bytes, le: int) -> Response:
+    return link.send(Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, le))
+
+
+def _accepted(response: Response) -> bytes:
     if is_refusal(response.sw):
         raise AccessDenied(
             f"BAC key refused with status {response.sw:04X}", tries_left=tries_left(response.sw)
         )
     if response.sw != SW.OK:
-        raise StatusError(response.sw, command.ins)
+        raise StatusError(response.sw, Ins.EXTERNAL_AUTHENTICATE)
     return response.data
 
 

@@ -199,7 +199,7 @@ def test_a_bac_answer_of_another_shape(answer: str, error: type[CardError]) -> N
 
 def test_chips_that_want_le_00() -> None:
     again = (AUTHENTICATE[0][:-2] + "00", AUTHENTICATE[1])
-    link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), again])
+    link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), CHALLENGE, again])
     assert open_access(link, KEY, None, Scripted(*BAC_RANDOM))[1].protocol == "BAC"
 
 
