@@ -51,7 +51,10 @@ def parse_public_key(spki: bytes) -> tuple[Domain, bytes]:
     domain = parse_algorithm(parts[0])
     element = parts[1].value[1:]
     if domain.kind == "DH" and element[:1] == bytes([_INTEGER]):
-        element = _number(Tlv(element)).to_bytes((domain.modulus.bit_length() + 7) // 8 + 1, "big")
+        number = _number(Tlv(element))
+        if number >= domain.modulus:
+            raise MalformedCardData("public key is no member of its group")
+        element = number.to_bytes((domain.modulus.bit_length() + 7) // 8 + 1, "big")
     return domain, element
 
 

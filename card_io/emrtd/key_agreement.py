@@ -18,6 +18,7 @@ from card_io.tlv import Tlv
 from crypto.certificates.keys import library_curve
 from crypto.ecmath import CURVES, STANDARDIZED, Curve, Point, decode_point, encode_point, multiply
 from crypto.errors import CryptoError, UnsupportedAlgorithm
+from crypto.modp import MODP_GROUPS, ModpGroup
 from crypto.primitives import RandomBytes
 
 _INTEGER, _BIT_STRING, _OCTETS, _OBJECT, _SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
@@ -114,6 +115,9 @@ def load_agreement_key(spki: bytes) -> EcKey | DhKey:
     if bits.tag != _BIT_STRING or not bits.value.startswith(b"\x00"):
         raise MalformedCardData("a public key that is no bit string")
     oid, content = dotted_oid(name), bits.value[1:]
+    group = _standard_group(parameters) if oid == _STANDARD else None
+    if group is not None:
+        return _member(group.p, group.g, group.q, content)
     if oid == _STANDARD or oid in _EC_KEY:
         return _ec_key(parameters, content)
     if oid in _DH_KEY and parameters:
@@ -166,9 +170,18 @@ def _equal_curve(parameters: Tlv) -> Curve | None:
 def _dh_key(parameters: Tlv, content: bytes) -> DhKey:
     """PKCS #3: p, g, [length]; X9.42: p, g, q, ... -- told apart by the size of the third number."""
     prime, generator, *rest = (item for item in _children(parameters, 2, 6) if item.tag == _INTEGER)
-    p, g, public = _integer(prime), _integer(generator), _integer(Tlv(content))
     third = _integer(rest[0]) if rest else 0
-    order = third if third.bit_length() > 64 else 0
+    return _member(_integer(prime), _integer(generator), third if third.bit_length() > 64 else 0, content)
+
+
+def _standard_group(parameters: list[Tlv]) -> ModpGroup | None:
+    """The finite field with this number (Doc 9303-11 table 6)."""
+    number = parameters[0] if parameters else None
+    return MODP_GROUPS.get(_integer(number)) if number is not None and number.tag == _INTEGER else None
+
+
+def _member(p: int, g: int, order: int, content: bytes) -> DhKey:
+    public = _integer(Tlv(content))
     if not _MIN_BITS <= p.bit_length() <= _MAX_BITS or p % 2 == 0:
         raise ProtocolUnsupported("chip key in a group of unusual size")
     if not (1 < g < p - 1 and 1 < public < p - 1 and order < p):
