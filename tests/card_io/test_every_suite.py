@@ -24,7 +24,7 @@ from hardware_mocks.chip_plan import (
 from tests.card_io.chip_bench import NOW, made, news, read_image
 
 T = TypeVar("T")
-CURVES = ("secp192r1", "secp224r1", "secp256r1", "secp384r1", "secp521r1")
+CURVES: tuple[str, ...] = ("secp192r1", "secp224r1", "secp256r1", "secp384r1", "secp521r1")
 CURVES += ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 STANDARD = (0, 1, 2, *range(8, 19))  # Doc 9303-11 table 6
 
