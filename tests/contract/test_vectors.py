@@ -1,4 +1,4 @@
-"""Every published vector and trace is replayed: by the terminal, and by the simulated card where it has a part.
+"""Every published vector and trace is replayed by the terminal, and by the simulated card if it has a part.
 
 A file without a test, a test that no longer reads its file, and a file that holds a person's data fail here.
 """
@@ -72,7 +72,7 @@ def test_the_tests_read_the_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", REAL)
 def test_traces_of_real_documents_name_nobody(name: str) -> None:
-    """Protocol messages only: no data group of a person, and the published example's MRZ instead of theirs."""
+    """Protocol messages only: no data group of a person, and the published example's MRZ for theirs."""
     table = json.loads((VECTORS / f"{name}.json").read_text("utf-8"))
     worked = json.loads((VECTORS / "icao_bac_d2_d3.json").read_text("utf-8"))
     assert table.get("mrz_information", "") in ("", worked["mrz_information"])
