@@ -34,6 +34,8 @@ _COMMENT_MOST = 0xFFFF - 2
 # What the chip holds where nothing is asked of the content: DG3 and DG4 are empty shells (Doc 9303-10 §4.7).
 _FINGERS = bytes.fromhex("7F6103020100")
 _SECURITY_FEATURE = bytes.fromhex("020101") + tlv(0x5F40, b"lab")
+_SIGNATURE = bytes.fromhex("020101") + tlv(0x5F43, b"lab")
+_RELATIVE = tlv(0x5F50, b"20240102") + tlv(0x5F51, b"SPECIMEN<<BERTA") + tlv(0x5F52, b"000")
 
 
 def build_chip(plan: ChipPlan, signer: ContentSigner | None) -> CardImage:
@@ -135,6 +137,10 @@ def _filler(plan: ChipPlan, number: int) -> bytes:
     match number:
         case 3 | 4:
             return tlv(group_tag(number), _FINGERS)
+        case 7:
+            return tlv(group_tag(7), _SIGNATURE)
+        case 16:
+            return tlv(group_tag(16), bytes.fromhex("020101") + tlv(0xA1, _RELATIVE))
         case 11:
             names = tuple(filter(None, (person.surname, person.given_names)))
             return dg.build_dg11(dg.PersonalDetails(full_name=names))

@@ -20,7 +20,21 @@ EC_SIGNER = ActiveAuthentication()
 EVERYTHING = (1, 2, 3, 5, 7, 11, 12, 16)
 FILES = ("EF.CardAccess", "EF.CardSecurity", "EF.ATR/INFO", "EF.COM", "EF.SOD", "DG1", "DG2", "DG11", "DG14")
 MOST_APDUS = 10_000  # of one read, whatever the chip does
-STATUS = ("9000", "6282", "6300", "63C0", "6700", "6982", "6983", "6985", "6988", "6A82", "6A88", "6B00", "6C10")
+STATUS = (
+    "9000",
+    "6282",
+    "6300",
+    "63C0",
+    "6700",
+    "6982",
+    "6983",
+    "6985",
+    "6988",
+    "6A82",
+    "6A88",
+    "6B00",
+    "6C10",
+)
 STATUS += ("6CFF", "6D00", "6E00", "6F00", "6100", "61FF", "0000", "FFFF")
 
 
@@ -31,7 +45,7 @@ def target(name: str = "target") -> ChipPlan:
     )
 
 
-# --- files ---------------------------------------------------------------------------------------------------
+# --- files ---
 
 
 @dataclass
@@ -169,7 +183,7 @@ NODE_CHANGES: tuple[Callable[[Random, list[Node], int], None], ...] = (
 )
 
 
-# --- the line ------------------------------------------------------------------------------------------------
+# --- the line ---
 
 
 class Meddler:
@@ -221,12 +235,22 @@ def read_meddled(plan: ChipPlan, image: CardImage, random: Random, rate: float) 
     return read_document(link, key_of(plan), random=random.randbytes, groups=range(1, 17)), meddler
 
 
-# --- chips ---------------------------------------------------------------------------------------------------
+# --- chips ---
 
 
 def hostile_plan(random: Random) -> ChipPlan:
     """A chip made to harm its reader: lengths without sense, files without end, depth, broken protocols."""
-    bombs = ("80", "84FFFFFFFF", "88FFFFFFFFFFFFFFFF", "837FFFFF", "82FFFF", "83010000", "847FFFFFFF", "7F", "00")
+    bombs = (
+        "80",
+        "84FFFFFFFF",
+        "88FFFFFFFFFFFFFFFF",
+        "837FFFFF",
+        "82FFFF",
+        "83010000",
+        "847FFFFFFF",
+        "7F",
+        "00",
+    )
     some = random.sample(FILES, random.randrange(4))
     endless = tuple(random.sample(FILES, random.randrange(4)))
     deep = random.sample(FILES, random.randrange(3))

@@ -62,7 +62,7 @@ def active(dg15: bytes) -> None:
 
 def certificate(der: bytes) -> None:
     parsed = Certificate.parse(der)
-    parsed.verify_signed_by(parsed)
+    quietly(lambda _: parsed.verify_signed_by(parsed), der)
 
 
 def revocations(der: bytes) -> None:
