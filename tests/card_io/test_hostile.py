@@ -14,13 +14,28 @@ import pytest
 from card_io.lds.face import build_dg2
 from card_io.lds.index import FILES
 from card_io.tlv import Tlv
-from crypto.pki_lab import LabPki, Zoo, issue_list
+from crypto.pki_lab import LabPki, LabSpec
+from crypto.pki_lab.zoo import ListSpec, issue_list
 from hardware_mocks.chip_plan import ChipPlan
 from tests.card_io.chip_bench import NOW, made
 from tests.card_io.hostile import CAM, EC_SIGNER, EVERYTHING, KEYS, spoilt, target
 from tests.card_io.hostile_files import PARSERS, quietly
 
 ROOT = Path(__file__).parents[2]
+LISTS = """
+[[authority]]
+country = "KZ"
+[[signer]]
+country = "KZ"
+[[signer]]
+country = "KZ"
+name = "lists"
+purpose = "master_list"
+[[signer]]
+country = "KZ"
+name = "defects"
+purpose = "deviation_list"
+"""
 MEMORY_KIB = 200 * 1024
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(300) + b"\xff\xd9"
 
@@ -94,13 +109,13 @@ def samples(lab: LabPki, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
 
 def lists(directory: Path) -> dict[str, tuple[bytes, ...]]:
     """What the trust store imports."""
-    zoo = Zoo.standard()
-    lab = LabPki.create(directory, seed="hostile lists", now=NOW, spec=zoo.spec)
-    good = {item.kind: issue_list(lab, item, NOW) for item in zoo.lists if not item.reason}
+    lab = LabPki.create(directory, seed="hostile lists", now=NOW, spec=LabSpec.from_toml(LISTS))
+    signers = {"master_list": "lists", "deviation_list": "defects"}
+    good = {kind: issue_list(lab, ListSpec(kind, kind, signer=name), NOW) for kind, name in signers.items()}
     authority = lab.csca("KZ").der
     export = b"dn: c=KZ\ncn: x\nuserCertificate;binary:: " + base64.b64encode(authority) + b"\n\n"
     return {
-        "certificate": (authority, lab.signer("KZ", "pss").certificate.der),
+        "certificate": (authority, lab.signer("KZ").certificate.der),
         "revocation list": ((lab.trust_directory / "KZ.crl").read_bytes(),),
         "master list": (good["master_list"],),
         "deviation list": (good["deviation_list"],),
