@@ -20,7 +20,7 @@ EC_SIGNER = ActiveAuthentication()
 EVERYTHING = (1, 2, 3, 5, 7, 11, 12, 16)
 FILES = ("EF.CardAccess", "EF.CardSecurity", "EF.ATR/INFO", "EF.COM", "EF.SOD", "DG1", "DG2", "DG11", "DG14")
 MOST_APDUS = 10_000  # of one read, whatever the chip does
-STATUS = (
+STATUS: tuple[str, ...] = (
     "9000",
     "6282",
     "6300",
