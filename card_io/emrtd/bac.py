@@ -62,18 +62,14 @@ def basic_access(
     seed = hashlib.sha1(mrz_information, usedforsecurity=False).digest()[:_SEED]
     encryption = kdf(seed, COUNTER_ENCRYPTION, Cipher.TDES)
     mac = kdf(seed, COUNTER_MAC, Cipher.TDES)
-    nonce, own_key = random(_NONCE), random(_SEED)
-
-    def proof() -> bytes:
-        cryptogram = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
-        return cryptogram + mac8(Cipher.TDES, mac, pad(cryptogram, 8))
-
-    response = _authenticate(link, proof(), _ANSWER)
-    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00, and have forgotten their challenge
-        challenge = get_challenge(link)
-        response = _authenticate(link, proof(), 0)
-    chip_key = _open(_accepted(response), encryption, mac, challenge + nonce)
-    shared = bytes(own ^ other for own, other in zip(own_key, chip_key, strict=True))
+    own = random(_NONCE), random(_SEED)
+    response = _authenticate(link, _cryptogram(encryption, mac, challenge, *own), _ANSWER)
+    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00, and their challenge was good for one try
+        challenge, own = get_challenge(link), (random(_NONCE), random(_SEED))
+        response = _authenticate(link, _cryptogram(encryption, mac, challenge, *own), 0)
+    chip_key = _open(_accepted(response), encryption, mac, challenge + own[0])
+    nonce, own_key = own
+    shared = bytes(mine ^ other for mine, other in zip(own_key, chip_key, strict=True))
     return SecureMessaging(
         link,
         Cipher.TDES,
@@ -93,6 +89,11 @@ def tries_left(sw: int) -> int | None:
     if sw >> 4 == 0x63C:
         return sw & 0x0F
     return 0 if sw in (SW.AUTHENTICATION_BLOCKED, SW.REFERENCE_DATA_UNUSABLE) else None
+
+
+def _cryptogram(encryption: bytes, mac: bytes, challenge: bytes, nonce: bytes, own_key: bytes) -> bytes:
+    sealed = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
+    return sealed + mac8(Cipher.TDES, mac, pad(sealed, 8))
 
 
 def _authenticate(link: Link, data: bytes, le: int) -> Response:

@@ -219,6 +219,12 @@ class TrustStore:
                 found += [(f"{listed.signer.issuer_country}{at}", entry) for entry in entries]
         return tuple(found)
 
+    def has_deviations(self, country: str) -> bool:
+        """Is there a trusted deviation list of this country (alpha-2)?"""
+        return any(
+            listed.signer.issuer_country == country and self._vouches(listed) for listed in self._deviations
+        )
+
     def _put(self, certificate: Certificate, standing: Standing, source: Source | None) -> None:
         self._authorities[certificate] = standing
         if source is not None:
