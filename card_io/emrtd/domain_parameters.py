@@ -99,7 +99,10 @@ def parse_public_key(spki: bytes) -> tuple[Domain, bytes]:
     parameters, element = parse_key(spki)
     domain = _domain(parameters)
     if domain.kind == "DH" and element[:1] == bytes([_INTEGER]):
-        element = group_element(element).to_bytes((domain.modulus.bit_length() + 7) // 8 + 1, "big")
+        number = group_element(element)
+        if number >= domain.modulus:
+            raise MalformedCardData("public key is no member of its group")
+        element = number.to_bytes((domain.modulus.bit_length() + 7) // 8 + 1, "big")
     return domain, element
 
 

@@ -93,7 +93,7 @@ class Specimen:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPki:
     folder = tmp_path_factory.mktemp("lab") / "pki"
-    return LabPki.create(folder, seed="card_io", now=NOW, countries=("KZ", "UZ"))
+    return LabPki.create(folder, seed="card_io", now=NOW, countries=("KZ", "UZ", "UT"))
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,13 @@ def test_integrated_mapping_on_a_curve() -> None:
     assert domain.integrated(value).hex().upper() == expected
 
 
+def test_pseudo_random_function() -> None:
+    """Appendix H.1, the function by itself."""
+    example = json.loads((VECTORS / "icao_pace_im_ecdh_h1_prf.json").read_text())
+    nonces = bytes.fromhex(example["s"]), bytes.fromhex(example["t"])
+    assert f"{pseudo_random(Cipher.AES128, *nonces, DOMAINS[13].modulus):064X}" == example["expectedX"]
+
+
 def test_integrated_mapping_in_a_finite_field() -> None:
     """Appendix H.2."""
     domain = DOMAINS[0]

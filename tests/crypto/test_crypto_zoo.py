@@ -26,8 +26,8 @@ ZOO = Zoo.standard()
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> LabPki:
-    return LabPki.create(tmp_path_factory.mktemp("zoo") / "pki", seed="zoo", now=now, spec=ZOO.spec)
+def lab(standard_lab: LabPki) -> LabPki:
+    return standard_lab
 
 
 @pytest.fixture(scope="module")
