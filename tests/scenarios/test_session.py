@@ -196,8 +196,11 @@ def test_another_card_in_the_encoder_is_not_handed_out(kiosk: Kiosk, desk: Rehea
     assert other != first
     with pytest.raises(KioskError) as swapped:
         session.check_card()
-    assert code_of(swapped) is ErrorCode.WRONG_CARD
-    case = session.spoil("WRONG_CARD")
+    assert code_of(swapped) is ErrorCode.FINAL_CHECK_DIFFERENT
+    case = session.case
+    assert case is not None
+    assert case.jobs[-1].state is JobState.SPOILED
+    assert case.jobs[-1].spoil_reason == "FINAL_CHECK_DIFFERENT"
     assert case.job is None
     assert kiosk.store.blank_state(first) is BlankState.SPOILED
     assert kiosk.store.blank_state(other) is BlankState.LOADED
