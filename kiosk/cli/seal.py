@@ -4,7 +4,7 @@ Exit status: 0 the seal is valid, 1 it is not, 3 there is none or it could not b
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ VALID, NOT_VALID, NOTHING = 0, 1, 3
 
 
 class SealCommand:
-    """Checks seals of our cards and of the published profiles."""
+    """Checks seals of our cards and of the published profiles; `clock` gives the time to judge by."""
 
     name = "seal"
     help = "verify a digital seal, from a picture or its text"
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -37,7 +40,7 @@ class SealCommand:
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
         language = args.language or "en"
-        now = datetime.now(UTC)
+        now = self._clock()
         try:
             store = _store(args, now)
             found = _from_text(args.seal) if args.seal.startswith(PREFIX) else _from_picture(args.seal)

@@ -45,15 +45,15 @@ def look(desk: Desk, expected: tuple[str, ...], text: str, cancel: CancelEvent |
     while not (zone.settled and symbol.settled):
         if cancel is not None and cancel.is_set():
             raise KioskError(ErrorCode.CANCELLED)
-        if time.monotonic() > deadline:
-            missing = [name for name, vote in (("zone", zone), ("seal", symbol)) if not vote.settled]
-            raise KioskError(ErrorCode.FINAL_CHECK_UNREADABLE, ", ".join(missing))
         frame = desk.camera.read(FRAME_TIMEOUT)
         if not symbol.settled and (found := desk.proof.read_symbol(frame.image)):
             symbol.add(found)
         if not zone.settled and isinstance(scan := desk.page_reader.read(frame), PageScan):
             zone.add(scan.lines)
             desk.page_reader.restart()
+        missing = [name for name, vote in (("zone", zone), ("seal", symbol)) if not vote.settled]
+        if missing and time.monotonic() >= deadline:
+            raise KioskError(ErrorCode.FINAL_CHECK_UNREADABLE, ", ".join(missing))
     return Printed(zone.value, symbol.value)
 
 
