@@ -18,13 +18,23 @@ class PixelProof:
     def read_back(self, back: Image) -> tuple[tuple[str, ...], str]:
         """MRZ lines and QR text of a back side (RGB pixels); empty where nothing was read."""
         gray = np.asarray(cv2.cvtColor(back, cv2.COLOR_RGB2GRAY), np.uint8)
-        reading = self._reader.read(gray)
-        lines = reading.lines if isinstance(reading, Reading) else ()
-        return lines, _text(gray)
+        return self._lines(gray), _text(gray)
+
+    def read_zone(self, frame: Image) -> tuple[str, ...]:
+        """MRZ lines of a camera picture (BGR)."""
+        return self._lines(_gray(frame))
 
     def read_symbol(self, frame: Image) -> str:
         """QR text of a camera picture (BGR); "" where none, or more than one, was read."""
-        return _text(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8))
+        return _text(_gray(frame))
+
+    def _lines(self, gray: Gray) -> tuple[str, ...]:
+        reading = self._reader.read(gray)
+        return reading.lines if isinstance(reading, Reading) else ()
+
+
+def _gray(frame: Image) -> Gray:
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _text(gray: Gray) -> str:

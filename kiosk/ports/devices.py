@@ -212,6 +212,10 @@ class PrintProof(Protocol):
         """MRZ lines and QR text found in the pixels (RGB); empty where nothing was read."""
         ...
 
+    def read_zone(self, frame: Image) -> tuple[str, ...]:
+        """MRZ lines in a camera picture (BGR) of the printed card; () where none were read."""
+        ...
+
     def read_symbol(self, frame: Image) -> str:
         """Text of the one QR symbol in a camera picture (BGR) of the printed card; "" where there is none."""
         ...

@@ -1,6 +1,7 @@
 """The final check's eyes: the printed card before the camera, and what differs from chip and case.
 
-A reading counts against the card only when it came twice: a single misread frame spoils nothing.
+What was expected needs one frame: nothing else can look like it by chance. Another reading counts against the
+card only when it came three times, so that a misread frame spoils nothing.
 """
 
 import time
@@ -16,13 +17,12 @@ from crypto.seals import parse_seal, read_card_seal, seal_bytes, verify_seal
 from crypto.trust import TrustStore
 from kiosk.domain.card import CardJob
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import PageScan
 from kiosk.workflow.card_data import seal_values
 from kiosk.workflow.desk import Desk
 
-LOOK_TIMEOUT = 20.0
+LOOK_TIMEOUT = 30.0
 FRAME_TIMEOUT = 5.0
-TWICE = 2
+ENOUGH = 3
 T = TypeVar("T", bound=Hashable)
 
 
@@ -35,12 +35,11 @@ class Printed:
 
 
 def look(desk: Desk, expected: tuple[str, ...], text: str, cancel: CancelEvent | None) -> Printed:
-    """Reads the printed card until zone and seal are as expected, or read differently twice.
+    """Reads the printed card until zone and seal are as expected, or read differently thrice.
 
     Raises FINAL_CHECK_UNREADABLE after LOOK_TIMEOUT, CANCELLED, CAMERA_*.
     """
     zone, symbol = _Votes[tuple[str, ...]](expected), _Votes[str](text)
-    desk.page_reader.restart()
     deadline = time.monotonic() + LOOK_TIMEOUT
     while not (zone.settled and symbol.settled):
         if cancel is not None and cancel.is_set():
@@ -48,9 +47,8 @@ def look(desk: Desk, expected: tuple[str, ...], text: str, cancel: CancelEvent |
         frame = desk.camera.read(FRAME_TIMEOUT)
         if not symbol.settled and (found := desk.proof.read_symbol(frame.image)):
             symbol.add(found)
-        if not zone.settled and isinstance(scan := desk.page_reader.read(frame), PageScan):
-            zone.add(scan.lines)
-            desk.page_reader.restart()
+        if not zone.settled and (lines := desk.proof.read_zone(frame.image)):
+            zone.add(lines)
         missing = [name for name, vote in (("zone", zone), ("seal", symbol)) if not vote.settled]
         if missing and time.monotonic() >= deadline:
             raise KioskError(ErrorCode.FINAL_CHECK_UNREADABLE, ", ".join(missing))
@@ -58,7 +56,7 @@ def look(desk: Desk, expected: tuple[str, ...], text: str, cancel: CancelEvent |
 
 
 class _Votes(Generic[T]):
-    """Readings of one thing: the expected one settles it at once, another one when it comes twice."""
+    """Readings of one thing: the expected one settles it at once, another one when it comes often."""
 
     def __init__(self, expected: T) -> None:
         self._expected = expected
@@ -66,7 +64,7 @@ class _Votes(Generic[T]):
 
     @property
     def settled(self) -> bool:
-        return self._expected in self._seen or any(count >= TWICE for count in self._seen.values())
+        return self._expected in self._seen or any(count >= ENOUGH for count in self._seen.values())
 
     @property
     def value(self) -> T:

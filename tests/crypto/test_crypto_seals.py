@@ -304,6 +304,17 @@ def test_a_certificate_named_so_but_for_another_purpose_is_not_trusted(lab: LabP
     assert verify_seal(seal.encode(), store, now=NOW).sub is SubIndication.UNTRUSTED_CERTIFICATE
 
 
+def test_the_example_of_the_protocol_page_is_a_seal_of_ours(lab: LabPki, store: TrustStore) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "protocols" / "seal.md").read_text("utf-8")
+    block = page.split("## Example")[1].split("```")[1]
+    data = bytes.fromhex("".join(row.strip().split("  ")[0] for row in block.splitlines()))
+    sealed = read_card_seal(parse_seal(data))
+    assert (sealed.passport_number, sealed.stay_until) == ("FA1234567", date(2026, 12, 22))
+    assert (sealed.category, sealed.post) == ("VISA_FREE", "Korday")
+    assert sealed.mrz_lines[2] == "KARIMOV<<JASUR<BAKHTIYOROVICH<"
+    assert verify_seal(data, store, now=NOW).valid  # the lab of these tests has the same seed
+
+
 @given(st.binary(max_size=300))
 @settings(max_examples=200, deadline=None)
 def test_parsers_raise_only_our_errors(data: bytes) -> None:

@@ -16,10 +16,9 @@ from crypto.seals import seal_text, verify_seal
 from crypto.trust import TrustStore
 from hardware_mocks.portraits import Look, portrait_jpeg
 from kiosk.capture.proof import PixelProof
-from kiosk.capture.reader import PixelPageReader
 from kiosk.domain.card import CardDescription
 from kiosk.domain.documents import Sex
-from kiosk.ports import Frame, Image, PageScan
+from kiosk.ports import Image
 from kiosk.printing.press import CardPainter
 from kiosk.workflow.card_data import seal_values, sign_card_seal
 
@@ -180,17 +179,14 @@ class Camera:
     """Reads a print as the final check does: frame after frame until zone and symbol are there."""
 
     def __init__(self) -> None:
-        self.pages = PixelPageReader(pictures=False)
         self.proof = PixelProof()
 
     def read(self, back: Image, seed: str) -> tuple[tuple[str, ...], str]:
         lines, text = (), ""
-        self.pages.restart()
         for look in range(LOOKS):
             frame = photographed(back, f"{seed}/{look}")
             text = text or self.proof.read_symbol(frame)
-            scan = None if lines else self.pages.read(Frame(frame, look, look / 12))
-            lines = scan.lines if isinstance(scan, PageScan) else lines
+            lines = lines or self.proof.read_zone(frame)
             if lines and text:
                 break
         return lines, text
