@@ -33,6 +33,7 @@ from kiosk.ports import CardSlot, DeviceUris, PrintedJob, RehearsalChip, Rehears
 
 _open_slots: dict[str, CardSlot] = {}
 NOBODY = -1
+FINAL_CHECK = "check"  # the step whose picture is the printed card
 
 
 class SimulatedDesk:
@@ -116,6 +117,8 @@ class SimulatedDesk:
         """Move the clock at the begin of a step, then let the faults strike that wait for it."""
         if moment == "begin":
             self.clock.step(step)
+        if step == FINAL_CHECK:
+            self._lay_print(moment)
         self._faults.strike(step, moment, self._box.state.presented + 1, self._strike)
 
     def printed(self) -> tuple[PrintedJob, ...]:
@@ -145,6 +148,19 @@ class SimulatedDesk:
         if 0 <= state.presented < len(self.scenario.traveller):
             self.present(state.presented)
 
+    def _lay_print(self, moment: str) -> None:
+        """The newest print, back up, under the camera; away when the check is done."""
+        folder = self._newest_print() if moment == "begin" else None
+        if folder is None:
+            self._order("show", page=None)
+        else:
+            self._order("show", page=str(folder / "back.png"), seed=f"print/{folder.name}")
+
+    def _newest_print(self) -> Path | None:
+        spool = Spool(self._directory / "printer")
+        done = [job for job in spool.jobs.values() if job.state is State.COMPLETED]
+        return spool.folder(done[-1].id) if done else None
+
     def _strike(self, fault: Fault) -> None:
         if fault.action in PRINTER:
             self._order("printer", fault=PRINTER[fault.action], seconds=fault.seconds)
@@ -154,6 +170,9 @@ class SimulatedDesk:
             self.withdraw()
         elif fault.action == "remove_card":
             self._readers.remove(BLANK)
+        elif fault.action == "swap_card":
+            self.take_card()
+            self.insert_blank()
         elif fault.action == "mute_card":
             self._readers.arm(BLANK, CardFault("mute", "before", count=fault.count))
         elif fault.action == "tear_card":

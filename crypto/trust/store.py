@@ -180,6 +180,12 @@ class TrustStore:
             return self.shelf.find(signer)
         return found
 
+    def signers_numbered(self, serial: int) -> Iterator[Certificate]:
+        """Stored signers of that serial number, whoever issued them (the reference of a digital seal)."""
+        yield from (item for item in self._document_signers if item.serial == serial)
+        if self.shelf is not None:
+            yield from self.shelf.numbered(serial)
+
     def crls(self, issuer: Certificate, *, now: datetime) -> tuple[CertificateRevocationList, ...]:
         """Lists that speak for `issuer` at `now`, newest first, signed by a trusted authority of its country.
 

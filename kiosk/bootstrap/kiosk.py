@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from card_io.perso.profile import Profile
-from crypto.pki_lab import LabPki
+from crypto.pki_lab import SEAL_SIGNER_NAME, LabPki
 from crypto.trust import TrustStore
 from crypto.vault import Vault
 from kiosk import drivers
@@ -211,6 +211,8 @@ def _open_ports(
     lab_pki.refresh(clock.now())
     signer = lab_pki.signer(STATION_COUNTRY)
     signer.check(clock.now())
+    seal_signer = lab_pki.signer(STATION_COUNTRY, SEAL_SIGNER_NAME)
+    seal_signer.check(clock.now())
     return Desk(
         station=_station(home, settings),
         store=store,
@@ -227,6 +229,7 @@ def _open_ports(
         printer=drivers.open_press(uris["printer"], lab=home.lab),
         trust=TrustStore.from_directory(*home.trust_directories, loaded_at=clock.now()),
         signer=signer,
+        seal_signer=seal_signer,
         card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),
         spellings=load_spellings(home.spellings),

@@ -40,6 +40,7 @@ USES = {
     "icao_sm_d4": Use(("card_io/test_sm.py",), ("hardware_mocks/test_chip_access_parts.py",)),
     "nl2014_pace_gm_ecdh": Use(("card_io/test_access.py",), (CARD_PACE,)),
     "registry_messages": Use(("kiosk/sync/conftest.py", "registry/conftest.py"), alone="no card in it"),
+    "seals": Use(("crypto/test_crypto_seals.py", "kiosk/test_seal_cli.py"), alone="no card in it"),
     "trace_aa_rsa": Use(("card_io/test_aa.py",), (CARD_ACCESS,)),
     "trace_ca_at": Use(("card_io/test_chip_authentication.py",), (CARD_CA,)),
     "trace_ca_de": Use(("card_io/test_chip_authentication.py",), (CARD_CA,)),
