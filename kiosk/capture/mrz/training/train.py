@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kiosk.capture.mrz.straighten import normalised
+from kiosk.capture.mrz.straighten import FOLD, folded, stacked
 from kiosk.capture.mrz.training import samples
 from kiosk.capture.mrz.training.nets import (
     CLASSES,
     Centres,
     Finder,
     Lines,
+    by_strip,
     centres_loss,
     finder_loss,
     lines_loss,
@@ -36,7 +37,7 @@ TRAIN_SEED, TEST_SEED = 1, 2  # of pages; the bench's seeds are its own
 STRIP_COLUMNS = 30
 FRAME_SIZES = ((640, 480), (480, 640), (512, 512), (640, 416))
 MEAN_DECAY = 0.997
-SHAPES = {"finder": (1, 1, 480, 640), "centres": (1, 1, 128, 704), "lines": (2, 1, 32, 920)}
+SHAPES = {"finder": (1, 16, 120, 160), "centres": (1, 16, 32, 176), "lines": (1, 4, 32, 460)}
 
 Random = np.random.Generator
 Losses = Callable[[nn.Module, Random, Pool], Tensor]
@@ -56,7 +57,7 @@ class Plan:
 def _frames(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor]:
     size = FRAME_SIZES[random.integers(0, len(FRAME_SIZES))]
     drawn = [samples.frame(random, *pool, size) for _ in range(count)]
-    pictures = normalised(np.stack([picture for picture, _ in drawn]))
+    pictures = folded(np.stack([picture for picture, _ in drawn]), FOLD)
     return torch.from_numpy(pictures), torch.from_numpy(np.stack([target for _, target in drawn]))
 
 
@@ -68,7 +69,7 @@ def _blocks(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor]:
         else samples.block_nothing(random, empties[random.integers(0, len(empties))])
         for _ in range(count)
     ]
-    pictures = normalised(np.stack([picture for picture, _ in drawn]))
+    pictures = folded(np.stack([picture for picture, _ in drawn]), FOLD)
     return torch.from_numpy(pictures), torch.from_numpy(np.stack([target for _, target in drawn]))
 
 
@@ -82,9 +83,8 @@ def _strips(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor, Ten
     pictures.append(samples.lines_nothing(random, empty, 3, STRIP_COLUMNS))
     classes.append(np.full((3, classes[0].shape[1]), samples.REJECT, np.int64))
     offsets.append(np.zeros((3, 2, classes[0].shape[1]), np.float32))
-    strips = normalised(np.concatenate(pictures))
     return (
-        torch.from_numpy(strips),
+        torch.from_numpy(stacked(np.concatenate(pictures))),
         torch.from_numpy(np.concatenate(classes)),
         torch.from_numpy(np.concatenate(offsets)),
     )
@@ -144,7 +144,7 @@ def _measure_lines(net: nn.Module, random: Random, pool: Pool, count: int) -> di
     right, cells, refused, beyond, apart = 0.0, 0.0, 0.0, 0.0, 0.0
     for _ in range(count):
         strips, classes, offsets = _strips(random, pool, 1)
-        out = net(strips)[:, :, 0]
+        out = by_strip(net(strips))
         guess = out[:, :CLASSES].argmax(1)
         shown = (classes >= 0) & (classes < samples.REJECT)
         none = classes == samples.REJECT
@@ -157,9 +157,9 @@ def _measure_lines(net: nn.Module, random: Random, pool: Pool, count: int) -> di
 
 
 PLANS = {
-    "finder": Plan(Finder, _finder_loss, _measure_finder, 9000, 3e-3),
-    "centres": Plan(Centres, _centres_loss, _measure_centres, 4000, 4e-3),
-    "lines": Plan(Lines, _lines_loss, _measure_lines, 10000, 3e-3),
+    "finder": Plan(Finder, _finder_loss, _measure_finder, 8000, 3e-3),
+    "centres": Plan(Centres, _centres_loss, _measure_centres, 5000, 4e-3),
+    "lines": Plan(Lines, _lines_loss, _measure_lines, 9000, 3e-3),
 }
 
 
