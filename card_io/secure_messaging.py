@@ -56,6 +56,7 @@ class SecureMessaging:
         self._counter = int.from_bytes(counter or b"", "big")
         self._application = application
         self._alive = True
+        self._proven = False
 
     @property
     def alive(self) -> bool:
@@ -79,6 +80,17 @@ class SecureMessaging:
         except CardError:  # the counters no longer agree
             self.end()
             raise
+
+    @property
+    def proven(self) -> bool:
+        """Whether the chip has answered under these keys: it knows them."""
+        return self._proven
+
+    def renewed(self, cipher: Cipher, encryption_key: bytes, mac_key: bytes) -> SecureMessaging:
+        """A new session on the same link after a key agreement, counter zero; this one is over."""
+        session = SecureMessaging(self._link, cipher, encryption_key, mac_key, application=self._application)
+        self.end()
+        return session
 
     def end(self) -> None:
         """Forget the keys."""
@@ -107,6 +119,7 @@ class SecureMessaging:
         status = objects[_STATUS].value
         if len(status) != 2:
             raise SecureMessagingError("protected status is not two bytes")
+        self._proven = True
         return Response(self._decrypt(objects), int.from_bytes(status, "big"))
 
     def _leaves_application(self, command: Command) -> bool:

@@ -15,6 +15,7 @@ from card_io.apdu import SECURE, Command, Ins, Link, Response
 from card_io.errors import MalformedCardData
 
 _CREATE_FILE, _ACTIVATE = 0xE0, 0x44
+_REFUSED = b"\x6f\x00"
 _HARMLESS = frozenset(
     {
         Ins.SELECT,
@@ -94,6 +95,13 @@ class Replay:
         self.position += 1
         return Response.parse(self._exchanges[self.position - 1].response)
 
+    def transmit(self, raw: bytes) -> bytes:
+        """The same on bytes, as a card behind a reader; a command not in the trace is refused with 6F00."""
+        try:
+            return self.send(Command.parse(raw)).encode()
+        except MalformedCardData:
+            return _REFUSED
+
 
 def dump(exchanges: Iterable[Exchange]) -> str:
     """The trace as JSON: a list of {"command", "response", "redacted"}."""
@@ -107,9 +115,12 @@ def dump(exchanges: Iterable[Exchange]) -> str:
 
 
 def load(text: str) -> tuple[Exchange, ...]:
-    """Inverse of `dump`; also reads plain [command, response] pairs; MalformedCardData for anything else."""
+    """Inverse of `dump`; also reads plain [command, response] pairs, and those in an object as "apdus", as
+    published traces have them; MalformedCardData for anything else.
+    """
     try:
         rows = json.loads(text)
+        rows = rows["apdus"] if isinstance(rows, dict) else rows
         return tuple(_exchange(row) for row in rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedCardData("not a trace") from error

@@ -132,7 +132,7 @@ class SignedData:
         """
         signer = self.signer
         algorithm = SignatureAlgorithm.parse(signer.signature_algorithm, digest=signer.digest_name)
-        key, found = certificate.public_key, signer.signed_attributes
+        key, found = certificate.verification_key, signer.signed_attributes
         try:
             verify_signature(key, algorithm, signer.signature, found)
         except SignatureInvalid:

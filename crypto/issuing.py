@@ -116,23 +116,64 @@ def build_document_signer(
     serial: int,
     document_types: Collection[str],
     explicit_parameters: bool = True,
+    usage: str = "digital_signature",
 ) -> Certificate:
     """A document signer certificate (Doc 9303-12 7.1, column DS) under `issuer`.
 
-    Raises PolicyRefused when the country is not the issuer's or the validity is not within the issuer's.
+    Another `usage` than "digital_signature" breaks the profile: for test documents only. Raises PolicyRefused
+    when the country is not the issuer's or the validity is not within the issuer's.
     """
+    types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
+    own = [
+        _extension(profile.KEY_USAGE, x509.KeyUsage({usage}), critical=True),
+        _extension(profile.DOCUMENT_TYPE, types),
+    ]
+    key_info = _public_key_info(public_key, explicit_parameters)
+    return _under(issuer, issuer_key, key_info, subject, period, serial, own)
+
+
+def build_list_signer(
+    issuer: Certificate,
+    issuer_key: PrivateKey,
+    public_key: PublicKey,
+    subject: Subject,
+    period: Period,
+    *,
+    serial: int,
+    purpose: str,
+    explicit_parameters: bool = True,
+) -> Certificate:
+    """A signer of master or deviation lists (Doc 9303-12 7.1); `purpose` is the dotted OID of its EKU.
+
+    Raises PolicyRefused as `build_document_signer` does.
+    """
+    own = [
+        _extension(profile.KEY_USAGE, x509.KeyUsage({"digital_signature"}), critical=True),
+        _extension(profile.EXTENDED_KEY_USAGE, x509.ExtKeyUsageSyntax([purpose]), critical=True),
+    ]
+    key_info = _public_key_info(public_key, explicit_parameters)
+    return _under(issuer, issuer_key, key_info, subject, period, serial, own)
+
+
+def _under(
+    issuer: Certificate,
+    issuer_key: PrivateKey,
+    key_info: bytes,
+    subject: Subject,
+    period: Period,
+    serial: int,
+    own: list[Any],
+) -> Certificate:
+    """A certificate below a CSCA: key identifiers, its own extensions, and what all profiles share."""
     if subject.country != issuer.country:
         raise PolicyRefused("a document signer has the country of its CSCA")
     if period.not_before < issuer.not_before or period.not_after > issuer.not_after:
         raise PolicyRefused("a document signer may not outlive its CSCA")
-    key_info = _public_key_info(public_key, explicit_parameters)
     authority = x509.AuthorityKeyIdentifier({"key_identifier": issuer.subject_key_id})
-    types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
     extensions = [
         _extension(profile.AUTHORITY_KEY_ID, authority),
         _extension(profile.SUBJECT_KEY_ID, core.OctetString(_key_id(key_info))),
-        _extension(profile.KEY_USAGE, x509.KeyUsage({"digital_signature"}), critical=True),
-        _extension(profile.DOCUMENT_TYPE, types),
+        *own,
         *_common_extensions(subject.code, subject.code, period),
     ]
     algorithm = default_algorithm(issuer_key)

@@ -98,14 +98,23 @@ def kill_own_process() -> NoReturn:
 class FaultyCard:
     """A card seen through a slot's fault plan; apdus counts the commands that reached it."""
 
-    def __init__(self, card: Card, plan: FaultPlan, kill: Callable[[], None] = kill_own_process) -> None:
+    def __init__(
+        self,
+        card: Card,
+        plan: FaultPlan,
+        kill: Callable[[], None] = kill_own_process,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """wait: spends the seconds a slow card takes (None: really); CardMute from it reaches the reader."""
         self.card = card
         self.apdus = 0
+        self._since_power = 0
         self._plan = plan
         self._kill = kill
-        self._pause = threading.Event()
+        self._wait = wait or threading.Event().wait
 
     def power_on(self) -> bytes:
+        self._since_power = 0
         return self.card.power_on()
 
     def power_off(self) -> None:
@@ -114,13 +123,26 @@ class FaultyCard:
     def transmit(self, apdu: bytes) -> bytes:
         """The card's answer; CardPulled or CardMute when a fault strikes instead."""
         self.apdus += 1
+        self._since_power += 1
         if self._plan.delay:
-            self._pause.wait(self._plan.delay)
+            self._wait(self._plan.delay)
         fault = self._plan.due(apdu)
         if fault is None:
-            return self.card.transmit(apdu)
+            return self._answer(apdu)
         self._strike(fault, apdu)
         raise CardMute if fault.action == "mute" else CardPulled
+
+    def _answer(self, apdu: bytes) -> bytes:
+        """What the chip says, by its own behaviour and in its own time."""
+        behaviour = self.card.image.behaviour
+        if self._since_power == behaviour.remove_at:
+            raise CardPulled
+        if 0 < behaviour.silent_at <= self._since_power:
+            raise CardMute
+        answer = self.card.transmit(apdu)
+        if seconds := behaviour.seconds(apdu, answer):
+            self._wait(seconds)
+        return answer
 
     def _strike(self, fault: CardFault, apdu: bytes) -> None:
         if fault.when != "before":

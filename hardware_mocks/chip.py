@@ -10,19 +10,22 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from hardware_mocks import chip_authentication
 from hardware_mocks.chip_access import (
     CAN_PASSWORD,
     MRZ_PASSWORD,
-    Pace,
     RandomBytes,
     SecureChannel,
+    Suite,
     active_authentication,
     basic_access,
-    offered_pace,
 )
 from hardware_mocks.chip_apdu import SW, ChipCommand, Refusal, decode_command, objects
+from hardware_mocks.chip_authentication import ChipKey
+from hardware_mocks.chip_behaviour import IDEAL, Behaviour
 from hardware_mocks.chip_files import APPLICATION, EMRTD_AID, MF, FileSystem
 from hardware_mocks.chip_memory import CardImage, ImageError, SeededRandom, cplc, seeded
+from hardware_mocks.chip_pace import Pace, offered_pace
 from hardware_mocks.chip_personalisation import HANDLERS, PrivateKey, pkcs8
 
 __all__ = [
@@ -46,9 +49,9 @@ CHALLENGE_LENGTH = 8
 EXTERNAL_AUTHENTICATE, GENERAL_AUTHENTICATE = 0x82, 0x86
 
 
-def _atr() -> bytes:
-    # PC/SC part 3 contactless form; card capabilities 73: selection by name, FID and SFI, extended length.
-    historical = bytes.fromhex("8073942140")
+def _atr(capabilities: str) -> bytes:
+    # PC/SC part 3 contactless form; card capabilities 73.
+    historical = bytes.fromhex("8073" + capabilities)
     atr = bytes([0x3B, 0x80 | len(historical), 0x80, 0x01]) + historical
     check = 0
     for octet in atr[1:]:
@@ -56,7 +59,9 @@ def _atr() -> bytes:
     return atr + bytes([check])
 
 
-ATR = _atr()
+# Selection by name, FID and SFI; with and without extended length.
+ATR = _atr("942140")
+ATR_SHORT_ONLY = _atr("942100")
 
 
 class Card:
@@ -97,7 +102,7 @@ class Card:
         """Cold or warm reset: every session ends; the ATR."""
         self.powered = True
         self._reset()
-        return ATR
+        return ATR if self.image.behaviour.announces_extended_length else ATR_SHORT_ONLY
 
     def power_off(self) -> None:
         self.powered = False
@@ -123,6 +128,9 @@ class Card:
         self._files.reset()
         self._challenge: bytes | None = None
         self._pace: Pace | None = None
+        self._key_choice: tuple[ChipKey, Suite] | None = None
+        self._next_channel: SecureChannel | None = None
+        self._protected = 0
         self._room = MAX_ANSWER
         self._set_channel(None)
 
@@ -132,7 +140,10 @@ class Card:
 
     def _decode(self, apdu: bytes) -> ChipCommand:
         try:
-            return decode_command(apdu)
+            command = decode_command(apdu)
+            if command.extended and not self.image.behaviour.extended_length:
+                raise Refusal(SW.WRONG_LENGTH)
+            return command
         except Refusal:
             self._set_channel(None)  # what is no command is not a protected one either
             raise
@@ -141,7 +152,7 @@ class Card:
         if command.ins != EXTERNAL_AUTHENTICATE:
             self._challenge = None
         if command.ins != GENERAL_AUTHENTICATE:
-            self._pace = None
+            self._pace = self._key_choice = None
         if command.cla in (0x0C, 0x1C):
             return self._dispatch_secure(command)
         # Doc 9303-11 §9.8: a plain command ends the session and its rights.
@@ -161,7 +172,14 @@ class Card:
         plain = channel.unwrap(command)
         self._set_channel(channel)
         data, sw = self._execute(plain, channel.capacity(min(command.le or 0x100, MAX_ANSWER)))
-        return channel.wrap(plain.ins, data, sw)
+        answer = channel.wrap(plain.ins, data, sw)
+        renewed, self._next_channel = self._next_channel, None
+        if renewed is not None and sw == SW.OK:  # the old keys protect the last answer (§6.2)
+            self._set_channel(renewed)
+        self._protected += 1
+        if self._protected == self.image.behaviour.bad_mac_at:
+            return answer[:-3] + bytes([answer[-3] ^ 1]) + answer[-2:]
+        return answer
 
     def _execute(self, command: ChipCommand, room: int) -> tuple[bytes, int]:
         """Data and status word of a plain command whose answer can hold `room` octets of data."""
@@ -170,6 +188,8 @@ class Card:
             data, sw = self._handle(command), int(SW.OK)
         except Refusal as refusal:
             data, sw = refusal.data, refusal.sw
+        if len(data) > room and command.le is not None and self.image.behaviour.long_answer == "61":
+            return data[:room], 0x6100 | min(0xFF, len(data) - room)
         if data and (command.le is None or len(data) > room):
             return b"", SW.WRONG_LENGTH
         if data and command.le is not None and len(data) > command.le:
@@ -209,14 +229,44 @@ class Card:
         password = self.image.mrz_password
         if challenge is None or password is None:
             raise Refusal(SW.CONDITIONS_OF_USE)
-        answer, channel = basic_access(password, challenge, command.data, self._files.random)
+        if command.le == 0x28 and not self.image.behaviour.bac_le_28:
+            raise Refusal(SW.WRONG_LENGTH)
+        try:
+            answer, channel = basic_access(password, challenge, command.data, self._files.random)
+        except Refusal as refusal:
+            raise self._password_refusal(refusal) from refusal
         self._set_channel(channel)
         return answer
 
+    def _password_refusal(self, refusal: Refusal) -> Refusal:
+        """The refusal, in this chip's own word for a wrong password."""
+        wrong = refusal.sw == SW.AUTHENTICATION_FAILED
+        return Refusal(int(self.image.behaviour.wrong_password, 16)) if wrong else refusal
+
     def _manage_environment(self, command: ChipCommand) -> bytes:
+        """MSE: Set AT for PACE, Set KAT and Set AT for Chip Authentication."""
+        if command.le is not None and "mse" in self.image.behaviour.refuses_le:
+            raise Refusal(SW.WRONG_LENGTH)
+        match command.p1p2:
+            case 0xC1A4:
+                self._set_pace(command)
+            case 0x41A6:
+                self._require_session()
+                self._next_channel = chip_authentication.set_key_agreement(self.image.ca_keys, command.data)
+            case 0x41A4:
+                self._require_session()
+                self._key_choice = chip_authentication.set_authentication(self.image.ca_keys, command.data)
+            case _:
+                raise Refusal(SW.WRONG_P1P2)
+        return b""
+
+    def _require_session(self) -> None:
+        """Chip Authentication runs under secure messaging in the application (Doc 9303-11 §6.2)."""
+        if self._channel is None or self._files.directory != APPLICATION or not self.image.ca_keys:
+            raise Refusal(SW.CONDITIONS_OF_USE)
+
+    def _set_pace(self, command: ChipCommand) -> None:
         """MSE:Set AT for PACE (Doc 9303-11 §4.4.4.1): 80 protocol, 83 password, 84 domain parameters."""
-        if command.p1p2 != 0xC1A4:
-            raise Refusal(SW.WRONG_P1P2)
         self._require_protocol(command, directory=MF, offered=self.image.pace)
         fields = {item.tag: item.value for item in objects(command.data)}
         if not {0x80, 0x83} <= set(fields) <= {0x80, 0x83, 0x84}:
@@ -225,12 +275,21 @@ class Card:
         if not offered:
             raise Refusal(SW.WRONG_DATA)
         parameter = int.from_bytes(fields[0x84], "big") if 0x84 in fields else None
+        if parameter is None and self.image.behaviour.needs_parameter:
+            raise Refusal(SW.INCONSISTENT_LENGTH)
         if parameter is None and len(offered) == 1:
             parameter = next(iter(offered))
         if parameter not in offered:
             raise Refusal(SW.REFERENCE_NOT_FOUND)
-        self._pace = Pace(fields[0x80], parameter, self._password(fields[0x83]), self._files.random)
-        return b""
+        static = [key.private for key in self.image.cam_keys if key.parameter == parameter]
+        self._pace = Pace(
+            fields[0x80],
+            parameter,
+            self._password(fields[0x83]),
+            self._files.random,
+            static_key=static[0] if static else None,
+            behaviour=self.image.behaviour,
+        )
 
     def _password(self, reference: bytes) -> bytes:
         """The secret of a password reference: SHA-1(MRZ_information), or the CAN's digits."""
@@ -244,14 +303,21 @@ class Card:
         return secret
 
     def _general_authenticate(self, command: ChipCommand) -> bytes:
-        """The four steps of PACE, chained: CLA 10 for all but the last (§4.4.4.2)."""
+        """The four steps of PACE, chained: CLA 10 for all but the last (§4.4.4.2); or Chip Authentication."""
+        choice, self._key_choice = self._key_choice, None
+        if choice is not None and self._channel is not None and not command.p1p2:
+            answer, self._next_channel = chip_authentication.general_authenticate(choice, command.data)
+            return answer
         pace, self._pace = self._pace, None
         if pace is None or command.p1p2:
             raise Refusal(SW.CONDITIONS_OF_USE if pace is None else SW.WRONG_P1P2)
         last = pace.done == 3
         if (command.cla == 0x10) is last:
             raise Refusal(SW.LAST_OF_CHAIN_EXPECTED if last else SW.CONDITIONS_OF_USE)
-        answer, channel = pace.step(command.data)
+        try:
+            answer, channel = pace.step(command.data)
+        except Refusal as refusal:
+            raise self._password_refusal(refusal) from refusal
         if channel is None:
             self._pace = pace
         else:
@@ -268,7 +334,10 @@ class Card:
             raise Refusal(SW.WRONG_LENGTH)
         if self.image.aa_key is None:
             raise Refusal(SW.REFERENCE_NOT_FOUND)
-        return active_authentication(self.image.aa_key, self.image.aa_hash, command.data, self._files.random)
+        image = self.image
+        return active_authentication(
+            image.aa_key or b"", image.aa_hash, command.data, self._files.random, image.behaviour
+        )
 
 
 def blank_image(serial: int, *, rng_seed: bytes | None = None, batch: int = 1) -> CardImage:
@@ -287,6 +356,9 @@ def passport_image(
     aa_hash: str | None = None,
     serial: int,
     rng_seed: bytes | None = None,
+    ca_keys: tuple[ChipKey, ...] = (),
+    cam_keys: tuple[ChipKey, ...] = (),
+    behaviour: Behaviour = IDEAL,
 ) -> CardImage:
     """A passport chip with these files ('mf/011C', 'app/0101', ...), locked.
 
@@ -303,5 +375,8 @@ def passport_image(
         bac=bac,
         aa_hash=aa_hash,
         rng_seed=rng_seed,
+        ca_keys=ca_keys,
+        cam_keys=cam_keys,
+        behaviour=behaviour,
     )
     return replace(image, aa_key=pkcs8(aa_private_key)) if aa_private_key is not None else image

@@ -1,8 +1,8 @@
-"""The chip's side of BAC, PACE, secure messaging and Active Authentication.
+"""The chip's side of BAC, secure messaging and Active Authentication.
 
-Doc 9303-11 §4.3 (BAC), §4.4 (PACE, ECDH generic mapping), §6.1 (Active Authentication), §9.7 (key
-derivation), §9.8 (secure messaging). Written from the card's column of the standard and sharing nothing
-with the terminal's code; it is pinned to the same published worked examples.
+Doc 9303-11 §4.3 (BAC), §6.1 (Active Authentication), §9.7 (key derivation), §9.8 (secure messaging). Written
+from the card's column of the standard and sharing nothing with the terminal's code; it is pinned to the same
+published worked examples.
 """
 
 import hashlib
@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from hardware_mocks import chip_math
 from hardware_mocks.chip_apdu import (
     SW,
     ChipCommand,
@@ -27,13 +26,11 @@ from hardware_mocks.chip_apdu import (
     Refusal,
     expected_length,
     objects,
-    template,
     tlv,
 )
+from hardware_mocks.chip_behaviour import IDEAL, Behaviour
 
 RandomBytes = Callable[[int], bytes]
-# 0.4.0.127.0.7.2.2.4.2.x, PACE with ECDH and generic mapping (Doc 9303-11 §9.2.1)
-PACE_ECDH_GM = bytes.fromhex("04007F000702020402")
 MRZ_PASSWORD, CAN_PASSWORD = 1, 2
 
 
@@ -211,118 +208,6 @@ def basic_access(
     return answer, SecureChannel(TDES, derive_key(seed, 1, TDES), derive_key(seed, 2, TDES), ssc)
 
 
-def offered_pace(card_access: bytes) -> dict[bytes, set[int]]:
-    """PACE identifiers in an EF.CardAccess that this chip runs, each with its parameter ids."""
-    offered: dict[bytes, set[int]] = {}
-    try:
-        infos = [item.value for top in objects(card_access) if top.tag == 0x31 for item in objects(top.value)]
-        for info in infos:
-            fields = list(objects(info))
-            if len(fields) == 3 and fields[0].tag == 0x06 and fields[2].tag == 0x02:
-                offered.setdefault(fields[0].value, set()).add(int.from_bytes(fields[2].value, "big"))
-    except Refusal:
-        return {}
-    return {
-        oid: {number for number in numbers if number in chip_math.PARAMETERS}
-        for oid, numbers in offered.items()
-        if oid[:-1] == PACE_ECDH_GM and oid[-1] in SUITES
-    }
-
-
-def draw_scalar(curve: chip_math.ChipCurve, random: RandomBytes) -> int:
-    """A private key in [1, n-1]: field-size octets, surplus top bits cleared, redrawn when too large."""
-    mask = (1 << curve.n.bit_length()) - 1
-    while True:
-        scalar = int.from_bytes(random(curve.size), "big") & mask
-        if 1 <= scalar < curve.n:
-            return scalar
-
-
-class Pace:
-    """One run of PACE with ECDH generic mapping, chip side (§4.4.3, §4.4.4)."""
-
-    def __init__(self, oid: bytes, parameter_id: int, password: bytes, random: RandomBytes) -> None:
-        self._oid = oid
-        self._suite = SUITES[oid[-1]]
-        self._curve = chip_math.PARAMETERS[parameter_id]
-        self._password_key = derive_key(password, 3, self._suite)
-        self._random = random
-        self._nonce = b""
-        self._generator: chip_math.Point | None = None
-        self._terminal_public = self._own_public = b""
-        self._channel: SecureChannel | None = None
-        self._keys = (b"", b"")
-        self._steps = iter((self._encrypted_nonce, self._map, self._agree, self._confirm))
-        self.done = 0
-
-    def step(self, data: bytes) -> tuple[bytes, SecureChannel | None]:
-        """Answer to the next GENERAL AUTHENTICATE, with the last one the session; Refusal ends the run."""
-        request = template(data, 0x7C)
-        action = next(self._steps)
-        self.done += 1
-        return tlv(0x7C, action(request)), self._channel
-
-    def _encrypted_nonce(self, request: dict[int, bytes]) -> bytes:
-        if request:
-            raise Refusal(SW.WRONG_DATA)
-        self._nonce = self._random(16)
-        return tlv(0x80, encrypt(self._suite, self._password_key, self._nonce))
-
-    def _map(self, request: dict[int, bytes]) -> bytes:
-        terminal = self._point(request, 0x81)
-        private = draw_scalar(self._curve, self._random)
-        shared = self._times(private, terminal)
-        scaled = chip_math.multiply(self._curve, int.from_bytes(self._nonce, "big"), self._curve.g)
-        self._generator = chip_math.add(self._curve, scaled, shared)
-        if self._generator is None:
-            raise Refusal(SW.AUTHENTICATION_FAILED)
-        return tlv(0x82, self._encode(self._times(private, self._curve.g)))
-
-    def _agree(self, request: dict[int, bytes]) -> bytes:
-        terminal = self._point(request, 0x83)
-        if self._generator is None:
-            raise Refusal(SW.CONDITIONS_OF_USE)
-        private = draw_scalar(self._curve, self._random)
-        self._own_public = self._encode(self._times(private, self._generator))
-        self._terminal_public = request[0x83]
-        if hmac.compare_digest(self._own_public, self._terminal_public):
-            raise Refusal(SW.AUTHENTICATION_FAILED)
-        secret = self._times(private, terminal)[0].to_bytes(self._curve.size, "big")
-        self._keys = derive_key(secret, 1, self._suite), derive_key(secret, 2, self._suite)
-        return tlv(0x84, self._own_public)
-
-    def _confirm(self, request: dict[int, bytes]) -> bytes:
-        if set(request) != {0x85}:
-            raise Refusal(SW.WRONG_DATA)
-        if not hmac.compare_digest(request[0x85], self._token(self._own_public)):
-            raise Refusal(SW.AUTHENTICATION_FAILED)
-        self._channel = SecureChannel(self._suite, *self._keys)
-        return tlv(0x86, self._token(self._terminal_public))
-
-    def _token(self, public: bytes) -> bytes:
-        body = tlv(0x7F49, tlv(0x06, self._oid) + tlv(0x86, public))
-        # CMAC takes the object as it is; the retail MAC needs method 2 padding (§4.4.3.4).
-        padded = pad(body, 8) if self._suite is TDES else body
-        return authenticate(self._suite, self._keys[1], padded)
-
-    def _point(self, request: dict[int, bytes], tag: int) -> chip_math.Point:
-        if set(request) != {tag}:
-            raise Refusal(SW.WRONG_DATA)
-        try:
-            return chip_math.decode(self._curve, request[tag])
-        except chip_math.NotOnCurve as error:
-            raise Refusal(SW.WRONG_DATA) from error
-
-    def _times(self, scalar: int, point: chip_math.Point) -> chip_math.Point:
-        result = chip_math.multiply(self._curve, scalar, point)
-        if result is None:
-            raise Refusal(SW.AUTHENTICATION_FAILED)
-        return result
-
-    def _encode(self, point: chip_math.Point) -> bytes:
-        return chip_math.encode(self._curve, point)
-
-
 # ISO/IEC 9796-2 trailers: implicit SHA-1, else hash identifier and CC (Doc 9303-11 §6.1).
 _TRAILERS = {"sha1": "BC", "sha224": "38CC", "sha256": "34CC", "sha384": "36CC", "sha512": "35CC"}
 _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
@@ -334,7 +219,13 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
 }
 
 
-def active_authentication(key: bytes, hash_name: str | None, challenge: bytes, random: RandomBytes) -> bytes:
+def active_authentication(
+    key: bytes,
+    hash_name: str | None,
+    challenge: bytes,
+    random: RandomBytes,
+    behaviour: Behaviour = IDEAL,
+) -> bytes:
     """Signature over RND.IFD: plain r‖s for an EC key, ISO/IEC 9796-2 scheme 1 for an RSA key (§6.1).
 
     key is PKCS#8 DER. hash_name None means SHA-256, SHA-384 or SHA-512 by curve size, and SHA-1 for RSA.
@@ -345,14 +236,29 @@ def active_authentication(key: bytes, hash_name: str | None, challenge: bytes, r
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise Refusal(SW.REFERENCE_NOT_FOUND) from error
     if isinstance(private, rsa.RSAPrivateKey):
-        return _sign_recoverable(private, hash_name or "sha1", challenge, random)
+        signature = _sign_recoverable(private, hash_name or "sha1", challenge, random)
+        return _smaller(private, signature) if behaviour.aa_complement else signature
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise Refusal(SW.REFERENCE_NOT_FOUND)
     bits = private.curve.key_size
     name = hash_name or ("sha256" if bits <= 256 else "sha384" if bits <= 384 else "sha512")
     signature = private.sign(challenge, ec.ECDSA(_HASHES[name](), deterministic_signing=True))
+    if behaviour.aa_encoding == "der":
+        return signature
     size = (bits + 7) // 8
     return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(signature))
+
+
+def _smaller(key: rsa.RSAPrivateKey, signature: bytes) -> bytes:
+    """The signature or the modulus less the signature, whichever is smaller."""
+    number = int.from_bytes(signature, "big")
+    return min(number, key.public_key().public_numbers().n - number).to_bytes(len(signature), "big")
+
+
+def recoverable_frame(hash_name: str, recoverable: bytes, challenge: bytes) -> bytes:
+    """What an RSA key signs: 6A, the recoverable part, the hash over it and RND.IFD, the trailer."""
+    digest = hashlib.new(hash_name, recoverable + challenge).digest()
+    return b"\x6a" + recoverable + digest + bytes.fromhex(_TRAILERS[hash_name])
 
 
 def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, random: RandomBytes) -> bytes:
@@ -363,7 +269,5 @@ def _sign_recoverable(key: rsa.RSAPrivateKey, hash_name: str, challenge: bytes, 
     room = size - 1 - hashlib.new(hash_name).digest_size - len(trailer)
     if room < 8:
         raise Refusal(SW.REFERENCE_NOT_FOUND)
-    recoverable = random(room)
-    digest = hashlib.new(hash_name, recoverable + challenge).digest()
-    frame = b"\x6a" + recoverable + digest + trailer
+    frame = recoverable_frame(hash_name, random(room), challenge)
     return pow(int.from_bytes(frame, "big"), numbers.d, modulus).to_bytes(size, "big")

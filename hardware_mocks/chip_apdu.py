@@ -29,6 +29,7 @@ class SW(IntEnum):
     FILE_NOT_FOUND = 0x6A82
     NO_MEMORY = 0x6A84
     WRONG_P1P2 = 0x6A86
+    INCONSISTENT_LENGTH = 0x6A87
     REFERENCE_NOT_FOUND = 0x6A88
     FILE_EXISTS = 0x6A89
     WRONG_OFFSET = 0x6B00
@@ -51,7 +52,8 @@ class Refusal(Exception):
 class ChipCommand:
     """One command as the chip decoded it.
 
-    le: None when absent, else 1..65536; any_length when its octets were zero ("all there is").
+    le: None when absent, else 1..65536; any_length when its octets were zero ("all there is"); extended: the
+    form of the length fields.
     """
 
     cla: int
@@ -61,6 +63,7 @@ class ChipCommand:
     data: bytes
     le: int | None
     any_length: bool = False
+    extended: bool = False
 
     @property
     def p1p2(self) -> int:
@@ -74,7 +77,7 @@ def decode_command(apdu: bytes) -> ChipCommand:
     cla, ins, p1, p2, body = *apdu[:4], apdu[4:]
     extended = len(body) >= 3 and body[0] == 0
     data, tail = _split(body[1:], 2) if extended else _split(body, 1)
-    return ChipCommand(cla, ins, p1, p2, data, *expected_length(tail))
+    return ChipCommand(cla, ins, p1, p2, data, *expected_length(tail), extended)
 
 
 def _split(body: bytes, width: int) -> tuple[bytes, bytes]:

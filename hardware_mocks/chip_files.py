@@ -22,6 +22,10 @@ FREE_FILES = ("mf/011C", "mf/2F01", "mf/2F00")
 EXTENDED_ACCESS_FILES = ("app/0103", "app/0104")
 
 
+# An endless file ends beyond everything a READ BINARY can name (offsets of four octets).
+ENDLESS = 1 << 33
+
+
 class FileSystem:
     """Image, selection and access state of one powered chip."""
 
@@ -75,8 +79,10 @@ class FileSystem:
 
     def select(self, command: ChipCommand) -> bytes:
         """SELECT by name (P1 04), EF identifier (02) or MF (00); P2 0C no data, 00 FCI, 04 FCP."""
-        if command.p2 not in (0x00, 0x04, 0x0C):
+        if command.p2 not in (0x00, 0x04, 0x0C) or self._dislikes(command):
             raise Refusal(SW.WRONG_P1P2)
+        if command.le is not None and "select" in self.image.behaviour.refuses_le:
+            raise Refusal(SW.WRONG_LENGTH)
         match command.p1:
             case 0x00 if command.data in (b"", MF_FID):
                 self.directory, self.current = MF, None
@@ -92,6 +98,18 @@ class FileSystem:
             case _:
                 raise Refusal(SW.WRONG_P1P2)
         return self._selection_answer(command, description)
+
+    def _dislikes(self, command: ChipCommand) -> bool:
+        """Whether this form of SELECT is one that the chip does not know."""
+        match command.p1:
+            case 0x00:
+                form = "mf" if command.data else "mf-empty"
+            case 0x04:
+                form = "application"
+            case _:
+                form = "file"
+        refused = self.image.behaviour.refuses_select
+        return form in refused or ("fci" in refused and command.p2 == 0x00)
 
     def _selection_answer(self, command: ChipCommand, description: bytes) -> bytes:
         if command.p2 == 0x0C or command.le is None:
@@ -131,7 +149,7 @@ class FileSystem:
         if not command.p1 & 0x80:
             return self._selected(), command.p1p2
         sfi = command.p1 & 0x1F
-        if command.p1 & 0x60 or sfi in (0, 31):
+        if command.p1 & 0x60 or sfi in (0, 31) or not self.image.behaviour.short_ids:
             raise Refusal(SW.WRONG_P1P2)
         return self.by_sfi(sfi), command.p2
 
@@ -155,33 +173,47 @@ class FileSystem:
         """READ BINARY B0; room is how much the answer can hold. Refusal 6282 carries a short last block."""
         name, offset = self._addressed(command)
         wanted = self._wanted(command, room)
+        if offset >= self._size(name):
+            return self._refuse(self.image.behaviour.past_end, b"")
         return self._ended(command, self._slice(name, offset, wanted), wanted)
 
     def read_odd(self, command: ChipCommand, room: int) -> bytes:
         """READ BINARY B1: the answer is 53 LL data, and Le counts that header."""
+        if not self.image.behaviour.odd_read:
+            raise Refusal(SW.INS_NOT_SUPPORTED)
         name, offset, _ = self._addressed_odd(command)
         wanted = self._wanted(command, room)
         wanted -= 2 if wanted < 0x82 else 3 if wanted < 0x103 else 4
         content = self._slice(name, offset, max(0, wanted))
         return self._ended(command, tlv(0x53, content), len(tlv(0x53, bytes(max(0, wanted)))))
 
-    @staticmethod
-    def _wanted(command: ChipCommand, room: int) -> int:
-        if command.le is None:
+    def _wanted(self, command: ChipCommand, room: int) -> int:
+        limit = self.image.behaviour.read_limit
+        if command.le is None or (limit and command.le > limit):
             raise Refusal(SW.WRONG_LENGTH)
         return min(command.le, room) if command.any_length else command.le
 
     def _slice(self, name: str, offset: int, size: int) -> bytes:
         content = self.image.files[name]
-        if offset >= len(content):
+        if offset >= self._size(name):
             raise Refusal(SW.WRONG_OFFSET)
-        return content[offset : offset + size]
+        part = content[offset : offset + size]
+        return part + bytes(size - len(part)) if name in self.image.behaviour.endless else part
+
+    def _size(self, name: str) -> int:
+        return ENDLESS if name in self.image.behaviour.endless else len(self.image.files[name])
+
+    def _ended(self, command: ChipCommand, answer: bytes, wanted: int) -> bytes:
+        if len(answer) < wanted and not command.any_length:
+            return self._refuse(self.image.behaviour.across_end, answer)
+        return answer
 
     @staticmethod
-    def _ended(command: ChipCommand, answer: bytes, wanted: int) -> bytes:
-        if len(answer) < wanted and not command.any_length:
-            raise Refusal(SW.END_OF_FILE, answer)
-        return answer
+    def _refuse(status: str, rest: bytes) -> bytes:
+        """The chip's habit at the end of a file: the rest with 9000 or 6282, or an error without data."""
+        if status == "9000":
+            return rest
+        raise Refusal(int(status, 16), rest if status == "6282" else b"")
 
     def update(self, command: ChipCommand) -> bytes:
         """UPDATE BINARY D6."""

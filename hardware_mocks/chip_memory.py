@@ -16,6 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from hardware_mocks.chip_authentication import ChipKey
+from hardware_mocks.chip_behaviour import IDEAL, Behaviour
+
 FORMAT = 1
 Kind = Literal["passport", "blank", "issued"]
 LifeCycle = Literal["creation", "operational", "terminated"]
@@ -38,6 +41,7 @@ class CardImage:
 
     files: 'mf/011C' or 'app/0101' to the EF body (full size); sfis: short identifiers given at creation.
     mrz_password is SHA-1(MRZ_information), 20 octets; aa_key is a PKCS#8 DER private key (EC or RSA).
+    ca_keys serve Chip Authentication, cam_keys PACE with chip authentication mapping.
     rng_seed, when set, makes the randomness a deterministic stream whose position rng_counter persists.
     ImageError for values no chip can hold.
     """
@@ -56,6 +60,9 @@ class CardImage:
     capacity: int = DEFAULT_CAPACITY
     rng_seed: bytes | None = field(default=None, repr=False)
     rng_counter: int = 0
+    ca_keys: tuple[ChipKey, ...] = ()
+    cam_keys: tuple[ChipKey, ...] = ()
+    behaviour: Behaviour = IDEAL
 
     def __post_init__(self) -> None:
         _check(self)
@@ -82,7 +89,16 @@ class CardImage:
             "sfis": dict(self.sfis),
             "files": {name: content.hex().upper() for name, content in self.files.items()},
         }
-        return json.dumps(value, indent=1) + "\n"
+        return json.dumps(value | self._additions(), indent=1) + "\n"
+
+    def _additions(self) -> dict[str, Any]:
+        """What older images do not have, where this card has it."""
+        value = {
+            "ca_keys": [key.to_mapping() for key in self.ca_keys],
+            "cam_keys": [key.to_mapping() for key in self.cam_keys],
+            "behaviour": self.behaviour.to_mapping(),
+        }
+        return {name: content for name, content in value.items() if content}
 
     @classmethod
     def from_json(cls, text: str) -> "CardImage":
@@ -146,6 +162,9 @@ def _from_dict(value: dict[str, Any]) -> CardImage:
         capacity=int(value["capacity"]),
         rng_seed=_unhex(value["rng_seed"]),
         rng_counter=int(value["rng_counter"]),
+        ca_keys=tuple(ChipKey.from_mapping(key) for key in value.get("ca_keys", ())),
+        cam_keys=tuple(ChipKey.from_mapping(key) for key in value.get("cam_keys", ())),
+        behaviour=Behaviour.from_mapping(value.get("behaviour", {})),
     )
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hardware_mocks import chip_math
-from hardware_mocks.chip_access import draw_scalar
+from hardware_mocks.chip_agreement import draw_below
 from hardware_mocks.chip_apdu import SW, ChipCommand, Refusal, template, tlv
 from hardware_mocks.chip_files import FileSystem
 from hardware_mocks.chip_memory import MRZ_PASSWORD_LENGTH
@@ -80,7 +80,7 @@ def generate_key(files: FileSystem, command: ChipCommand) -> bytes:
     if template(command.data, 0xAC) != {0x80: bytes([P256_PARAMETER_ID]), 0x84: bytes([AA_KEY_REFERENCE])}:
         raise Refusal(SW.WRONG_DATA)
     if command.p1 == 0x80:
-        key = chip_math.p256_key(draw_scalar(chip_math.P256, files.random))
+        key = chip_math.p256_key(draw_below(chip_math.P256.n, chip_math.P256.size, files.random))
         files.commit(aa_key=pkcs8(key))
     if files.image.aa_key is None:
         raise Refusal(SW.REFERENCE_NOT_FOUND)

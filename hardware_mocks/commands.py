@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from hardware_mocks import scene
 from hardware_mocks.chip import CardImage, ImageError
+from hardware_mocks.chip_command import list_chips, write_chip
 from hardware_mocks.documents import Specimen
 from hardware_mocks.pcsc_command import run_pcsc
 from hardware_mocks.scenario import Scenario, load_scenario
@@ -35,6 +36,7 @@ class SimCommand:
             "page": _page,
             "scenario": _scenario,
             "card": _card,
+            "chip": _chip,
         }
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -54,6 +56,10 @@ class SimCommand:
         scenario.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: ours")
         card = actions.add_parser("card", help="describe a card image, without its secrets")
         card.add_argument("file", type=Path, metavar="FILE")
+        chip = actions.add_parser("chip", help="make a passport chip's card image; alone: list them")
+        chip.add_argument("kind", nargs="?", metavar="KIND|TOML", help="a shipped kind or a file of yours")
+        chip.add_argument("target", nargs="?", type=Path, metavar="FILE", help="the card image to write")
+        chip.add_argument("--lab", type=Path, metavar="DIR", help="lab PKI that signs (made if absent)")
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
         return self._actions[args.action](args, out)
@@ -111,6 +117,27 @@ def _card(args: argparse.Namespace, out: Output) -> int:
     for name, size in files.items():
         out.say(f"  {name}  {size:6} octets")
     out.result({"serial": image.serial, "kind": image.kind, "life_cycle": image.life_cycle, "files": files})
+    return 0
+
+
+def _chip(args: argparse.Namespace, out: Output) -> int:
+    if args.kind is None:
+        chips = list_chips()
+        for name, text in chips.items():
+            out.say(f"{name:24} {text}")
+        out.result({"kinds": chips})
+        return 0
+    if args.target is None:
+        raise KioskError(ErrorCode.USAGE, "where to? Name the card image to write")
+    values = write_chip(args.kind, args.target, args.lab)
+    out.say(f"{args.target}: {values['name']}")
+    for line in values["mrz"]:
+        out.say(f"  {line}")
+    if values["can"]:
+        out.say(f"  CAN {values['can']}")
+    if values["trust"]:
+        out.say(f"  trust {values['trust']}")
+    out.result(values)
     return 0
 
 

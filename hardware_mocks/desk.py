@@ -18,9 +18,11 @@ from pathlib import Path
 from crypto.pki_lab import LabPki
 from hardware_mocks.box import Box
 from hardware_mocks.card_faults import CardFault
+from hardware_mocks.chip import ImageError
 from hardware_mocks.clock import RandomSource, ScenarioClock, SystemClock, randomness
 from hardware_mocks.device_host import Devices, DevicesUnavailable
 from hardware_mocks.faults import CAMERA, PRINTER, Fault, FaultLedger
+from hardware_mocks.link import InProcessSlot
 from hardware_mocks.papers import Papers
 from hardware_mocks.print_engine import Spool, State
 from hardware_mocks.readers import BLANK, DOCUMENT, UPDATE_BINARY, LocalReaders, Readers, open_readers
@@ -235,10 +237,23 @@ def open_desk(
 
 
 def open_device(uri: str) -> CardSlot:
-    """`sim:document` or `sim:blank` of the desk that is open in this process. DEVICE_UNKNOWN."""
-    slot = _open_slots.get(uri.partition(":")[2])
+    """`sim:document` or `sim:blank` of the desk that is open in this process, or `sim:FILE.json`: a reader
+    without PC/SC on which the card of that image lies. DEVICE_UNKNOWN."""
+    name = uri.partition(":")[2]
+    if name.endswith(".json"):
+        return _reader_with(Path(name), uri)
+    slot = _open_slots.get(name)
     if slot is None:
         raise KioskError(ErrorCode.DEVICE_UNKNOWN, f"{uri}: no desk with readers in this process is open")
+    return slot
+
+
+def _reader_with(path: Path, uri: str) -> CardSlot:
+    slot = InProcessSlot("Simulated reader")
+    try:
+        slot.insert(path)
+    except (OSError, ImageError) as error:
+        raise KioskError(ErrorCode.DEVICE_UNKNOWN, f"{uri}: {error}") from error
     return slot
 
 

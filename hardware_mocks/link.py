@@ -33,12 +33,18 @@ class InProcessSlot:
         *,
         deadline: float | None = None,
         kill: Callable[[], None] = kill_own_process,
+        wait: Callable[[float], object] | None = None,
     ) -> None:
-        """deadline: seconds before a mute card is CardSilent (None: at once); kill: the power cut fault."""
+        """deadline: seconds before a mute card is CardSilent (None: at once); kill: the power cut fault.
+
+        wait: spends the seconds of a slow or silent card (None: really); a card slower than the deadline is
+        CardSilent too.
+        """
         self.name = name
         self.plan = FaultPlan()
         self._deadline = deadline
         self._kill = kill
+        self._wait_seconds = wait or threading.Event().wait
         self._card: FaultyCard | None = None
         self._changed = threading.Condition()
         self._connected = False
@@ -49,7 +55,7 @@ class InProcessSlot:
             path = card
             card = Card(CardImage.load(path), on_persist=lambda image: image.save(path))
         with self._changed:
-            self._card = FaultyCard(card, self.plan, self._kill)
+            self._card = FaultyCard(card, self.plan, self._kill, self._be_slow)
             self._changed.notify_all()
 
     def remove(self) -> None:
@@ -98,8 +104,13 @@ class InProcessSlot:
             self.remove()
             raise CardRemoved("transmit: removed") from None
         except CardMute:
-            threading.Event().wait(self._deadline or 0)
+            self._wait_seconds(self._deadline or 0)
             raise CardSilent("no answer before the deadline") from None
+
+    def _be_slow(self, seconds: float) -> None:
+        if self._deadline is not None and seconds > self._deadline:
+            raise CardMute
+        self._wait_seconds(seconds)
 
     def _wait(self, wanted: bool, timeout: float | None, cancel: threading.Event | None) -> bool:
         cancel = cancel or threading.Event()

@@ -26,6 +26,7 @@ OTHER_VARIABLES = frozenset(
         "SHEKARA_TEST_JOBS",
         "SHEKARA_READER_DOCUMENT",  # set by `shekara sim pcsc` for its command
         "SHEKARA_READER_BLANK",
+        "SHEKARA_TEST_MASTER_LISTS",  # folder of published master lists, for tests
         "SHEKARA_PASSPORTEYE_PYTHON",  # the Python that has the peer of `shekara bench mrz`
     }
 )

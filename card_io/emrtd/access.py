@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from card_io.apdu import SW, Command, Ins, Link, Response
 from card_io.emrtd.bac import basic_access, get_challenge
-from card_io.emrtd.pace import Password, Suite, choose, pace
+from card_io.emrtd.cam import ChipAuthenticationMappingResult, verify_chip_mapping
+from card_io.emrtd.files import Advance, BlockSize, read_file
+from card_io.emrtd.pace import PaceSession, Password, establish
+from card_io.emrtd.pace_offers import Suite, read_offers
 from card_io.errors import (
     AccessDenied,
     CardError,
@@ -22,11 +25,13 @@ from card_io.errors import (
     StatusError,
 )
 from card_io.lds.index import APPLICATION, FILES
-from card_io.lds.security_infos import SecurityInfos
+from card_io.secure_messaging import BrokenSession
 from crypto.primitives import RandomBytes
 
 PLAIN = "plain"
 BAC = "BAC"
+MAX_SUITES = 4  # PACE offers tried before giving up
+_CARD_SECURITY_READS = 2
 # After these the card is still there to talk to; not so after a lost or silent card or a cancelled read.
 _PROTOCOL_FAILURES = (
     AccessDenied,
@@ -35,6 +40,8 @@ _PROTOCOL_FAILURES = (
     SecureMessagingError,
     StatusError,
 )
+# After these another PACE offer is worth a try: the chip refuses this one, or cannot carry it out.
+_OFFER_FAILURES = (MalformedCardData, ProtocolUnsupported, StatusError)
 
 
 @dataclass(frozen=True)
@@ -50,28 +57,43 @@ class AccessKey:
         if self.can is not None and not (self.can.isascii() and self.can.isdigit()):
             raise ValueError("a CAN is made of digits")
 
-    def password(self) -> Password:
-        """The PACE password: the MRZ if known, else the CAN."""
-        return Password.mrz(self.mrz_information) if self.mrz_information else Password.can(self.can or "")
+    def passwords(self) -> tuple[Password, ...]:
+        """The PACE passwords that are known, MRZ first; a wrong one of either kind blocks no document."""
+        mrz = (Password.mrz(self.mrz_information),) if self.mrz_information else ()
+        return (*mrz, *((Password.can(self.can),) if self.can else ()))
 
 
 @dataclass(frozen=True)
 class AccessResult:
     """How the chip was opened: "PACE-ECDH-GM-AES-128" on `parameters`, "BAC" or "plain".
 
-    `fallback` says that PACE was offered but did not work, `pace_problem` why.
+    `fallback` says that PACE was offered but did not work, `pace_problem` why. `refused` names the better
+    PACE offers that failed before the one that worked. `chip_mapping` is set after chip authentication
+    mapping; it counts only once passive authentication vouches for EF.CardSecurity.
     """
 
     protocol: str
     parameters: str = ""
     fallback: bool = False
     pace_problem: CardErrorCode | None = None
+    refused: tuple[str, ...] = ()
+    chip_mapping: ChipAuthenticationMappingResult | None = None
+
+
+def _quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def open_access(
-    link: Link, key: AccessKey, card_access: bytes | None, random: RandomBytes
+    link: Link,
+    key: AccessKey,
+    card_access: bytes | None,
+    random: RandomBytes,
+    advance: Advance = _quiet,
 ) -> tuple[Link, AccessResult]:
     """The link to go on with and how it was opened; `card_access` is EF.CardAccess, None if there is none.
+
+    After chip authentication mapping EF.CardSecurity is read on the way, with `advance` as in `read_file`.
 
     Raises AccessDenied (wrong MRZ or CAN), ProtocolUnsupported, FileMissing (no eMRTD application),
     SecureMessagingError, StatusError, MalformedCardData; CardRemoved and CardSilent from the link.
@@ -79,7 +101,7 @@ def open_access(
     if card_access is None:
         return _without_pace(link, key, random)
     try:
-        return _with_pace(link, key, card_access, random)
+        return _with_pace(link, key, card_access, random, advance)
     except _PROTOCOL_FAILURES as failure:
         return _fall_back(link, key, random, failure)
 
@@ -101,12 +123,63 @@ def _selected(response: Response) -> bool:
 
 
 def _with_pace(
-    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes
+    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes, advance: Advance
 ) -> tuple[Link, AccessResult]:
-    suite: Suite = choose(SecurityInfos.parse(card_access).pace)
-    secured = pace(link, suite, key.password(), random)
-    select_application(secured)
-    return secured, AccessResult(suite.name, suite.curve.name)
+    """PACE with the MRZ, and with the CAN if the chip refuses that; the first failure if neither opens it."""
+    suites = read_offers(card_access)[:MAX_SUITES]
+    failures: list[CardError] = []
+    for password in key.passwords():
+        try:
+            return _with_password(link, password, suites, random, advance)
+        except (AccessDenied, ProtocolUnsupported) as failure:
+            failures.append(failure)
+    raise failures[0]
+
+
+def _with_password(
+    link: Link, password: Password, suites: tuple[Suite, ...], random: RandomBytes, advance: Advance
+) -> tuple[Link, AccessResult]:
+    """PACE with the best offer that works; the failure of the best one if none does."""
+    failures: list[CardError] = []
+    for suite in suites:
+        try:
+            session = establish(link, suite, password, random)
+            break
+        except _OFFER_FAILURES as failure:
+            failures.append(failure)
+    else:
+        raise failures[0]
+    refused = tuple(suite.name for suite in suites[: len(failures)])
+    proof = None
+    if session.chip_mapping is not None:
+        session, card_security = _card_security(link, password, session, random, advance)
+        if session.chip_mapping is not None:
+            proof = verify_chip_mapping(session.chip_mapping, card_security)
+    select_application(session.channel)
+    result = AccessResult(suite.name, suite.domain.name, refused=refused, chip_mapping=proof)
+    return session.channel, result
+
+
+def _card_security(
+    link: Link, password: Password, session: PaceSession, random: RandomBytes, advance: Advance
+) -> tuple[PaceSession, bytes | None]:
+    """EF.CardSecurity, which is read in the master file, and the session it left; None if it cannot be had.
+
+    When the session breaks over it the chip is opened again, and asked once more in smaller blocks if that
+    was the trouble. File and mapping key are always of one session.
+    """
+    block = BlockSize()
+    for _ in range(_CARD_SECURITY_READS):
+        try:
+            return session, read_file(session.channel, FILES["EF.CardSecurity"], block, advance)
+        except (FileMissing, StatusError, MalformedCardData):
+            if session.channel.alive:
+                return session, None
+        except SecureMessagingError as error:
+            if isinstance(error, BrokenSession):
+                block.shrink(error.sw, block.size)
+        session = establish(link, session.suite, password, random)
+    return session, None
 
 
 def _fall_back(

@@ -12,7 +12,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from card_io.emrtd.access import BAC, PLAIN
-from card_io.emrtd.authentication import AuthenticationResult
 from card_io.emrtd.reader import ReadResult
 from card_io.errors import AccessDenied, MalformedCardData
 from card_io.lds.data_groups import parse_dg1
@@ -29,6 +28,7 @@ PRINT = "print_quality"
 CHIP_PRESENT = "chip_present"
 ACCESS_PROTOCOL = "access_protocol"
 READING = "reading"
+TERMINAL_AUTHENTICATION = "terminal_authentication"
 ACTIVE_AUTHENTICATION = "active_authentication"
 CHIP_AUTHENTICATION = "chip_authentication"
 EXPIRY = "document_expiry"
@@ -88,7 +88,7 @@ class ReportReason(StrEnum):
     CHIP_NOT_AUTHENTICATED = "CHIP_NOT_AUTHENTICATED"
     """The chip has no key to prove that it is not a copy, or the proof was not asked for."""
     CHIP_AUTHENTICATION_FAILED = "CHIP_AUTHENTICATION_FAILED"
-    """The chip could not prove that it holds the key of DG15: it may be a copy."""
+    """The chip could not prove that it holds the key of DG15 or DG14: it may be a copy."""
     CHIP_AUTHENTICATION_OPEN = "CHIP_AUTHENTICATION_OPEN"
     """The proof could not be judged: unknown key or hash, or the session broke."""
     CHIP_KEY_NOT_SIGNED = "CHIP_KEY_NOT_SIGNED"
@@ -162,7 +162,7 @@ def chip_present(read: ReadResult | None) -> Check:
     if read is None:
         return check(CHIP_PRESENT, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
     if read.access is None and read.aborted:
-        return check(CHIP_PRESENT, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read))
+        return check(CHIP_PRESENT, Outcome.ABORTED, ReportReason.READ_ABORTED, problem_code(read))
     return Check(CHIP_PRESENT, Outcome.SUCCESSFUL)
 
 
@@ -193,9 +193,11 @@ def reading(read: ReadResult | None) -> Check:
         return check(READING, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
     evidence = {name: str(len(data)) for name, data in read.files.items()}
     if read.aborted:
-        return check(READING, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read), evidence)
+        return check(READING, Outcome.ABORTED, ReportReason.READ_ABORTED, problem_code(read), evidence)
     if read.problem is not None:
-        return check(READING, Outcome.UNDETERMINED, ReportReason.READ_INCOMPLETE, _code(read), evidence)
+        return check(
+            READING, Outcome.UNDETERMINED, ReportReason.READ_INCOMPLETE, problem_code(read), evidence
+        )
     notes = tuple(
         Finding(ReportReason.READ_INCOMPLETE, f"{name}: {problem}")
         for name, problem in read.file_problems.items()
@@ -204,39 +206,14 @@ def reading(read: ReadResult | None) -> Check:
     return Check(READING, Outcome.SUCCESSFUL, notes, evidence)
 
 
-def active_authentication(read: ReadResult | None, signed: Collection[int], *, trusted: bool) -> Check:
-    """E4: counts only with keys (DG15, and the hash in DG14) that passive authentication vouches for."""
-    name = ACTIVE_AUTHENTICATION
+def terminal_authentication(read: ReadResult | None) -> Check:
+    """E3: fingerprints and irises are told to be there and are not read without the state's certificates."""
+    name = TERMINAL_AUTHENTICATION
     if read is None:
         return check(name, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
-    result = read.active_authentication
-    if result is None:
-        return _no_proof(read)
-    evidence = {"protocol": result.protocol} | ({"detail": result.detail} if result.detail else {})
-    if result.outcome is Outcome.FAILED:
-        return check(name, Outcome.FAILED, ReportReason.CHIP_AUTHENTICATION_FAILED, "", evidence)
-    if result.outcome is not Outcome.SUCCESSFUL:
-        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_AUTHENTICATION_OPEN, "", evidence)
-    if not (trusted and key_is_signed(read, signed)):
-        return check(name, Outcome.UNDETERMINED, ReportReason.CHIP_KEY_NOT_SIGNED, "DG15", evidence)
-    return Check(name, Outcome.SUCCESSFUL, (), _proof(evidence, result))
-
-
-def key_is_signed(read: ReadResult, signed: Collection[int]) -> bool:
-    """DG15 is covered by the signed hashes, and so is DG14 if it was read (it names the hash)."""
-    return 15 in signed and ("DG14" not in read.files or 14 in signed)
-
-
-def chip_authentication(read: ReadResult | None) -> Check:
-    """E4: not spoken yet; shown when the chip offers it."""
-    if read is None:
-        return check(CHIP_AUTHENTICATION, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
-    reason = (
-        ReportReason.NOT_PERFORMED
-        if _offers_chip_authentication(read)
-        else ReportReason.CHIP_NOT_AUTHENTICATED
-    )
-    return check(CHIP_AUTHENTICATION, Outcome.NOT_SUPPORTED, reason, "DG14")
+    present = " ".join(f"DG{number}" for number in sorted(read.protected_groups))
+    evidence = {"present": present} if present else {}
+    return check(name, Outcome.NOT_SUPPORTED, ReportReason.NOT_PERFORMED, present, evidence)
 
 
 def document_expiry(mrzs: Collection[Mrz], today: date) -> Check:
@@ -260,7 +237,7 @@ def mrz_matches_chip(optical: Mrz | None, chip: Mrz | None, read: ReadResult | N
         return check(MRZ_MATCH, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
     if chip is None:
         if read.aborted and "DG1" not in read.files:
-            return check(MRZ_MATCH, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read))
+            return check(MRZ_MATCH, Outcome.ABORTED, ReportReason.READ_ABORTED, problem_code(read))
         return check(MRZ_MATCH, Outcome.UNDETERMINED, ReportReason.DG1_UNREADABLE)
     different = differing_fields(optical, chip)
     findings = tuple(Finding(ReportReason.MRZ_DG1_MISMATCH, name) for name in different)
@@ -285,30 +262,17 @@ def chip_mrz(read: ReadResult | None) -> Mrz | None:
         return None
 
 
-def _code(read: ReadResult) -> str:
+def problem_code(read: ReadResult) -> str:
+    """The code of what ended the read, "" if nothing did."""
     return "" if read.problem is None else str(read.problem.code)
 
 
 def _not_opened(read: ReadResult) -> Check:
     if read.aborted:
-        return check(ACCESS_PROTOCOL, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read))
+        return check(ACCESS_PROTOCOL, Outcome.ABORTED, ReportReason.READ_ABORTED, problem_code(read))
     denied = isinstance(read.problem, AccessDenied)
     reason = ReportReason.ACCESS_DENIED if denied else ReportReason.ACCESS_FAILED
-    return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, reason, "" if denied else _code(read))
-
-
-def _no_proof(read: ReadResult) -> Check:
-    """Active authentication did not run: for want of a key, or because the read ended before."""
-    name, reason = ACTIVE_AUTHENTICATION, ReportReason.CHIP_NOT_AUTHENTICATED
-    if read.aborted:
-        return check(name, Outcome.ABORTED, ReportReason.READ_ABORTED, _code(read))
-    if read.problem is not None or "DG15" in read.file_problems:
-        return check(name, Outcome.UNDETERMINED, reason, "DG15")
-    return check(name, Outcome.NOT_SUPPORTED, reason, "DG15")
-
-
-def _proof(evidence: Mapping[str, str], result: AuthenticationResult) -> dict[str, str]:
-    return {**evidence, "challenge": result.challenge.hex(), "signature": result.signature.hex()}
+    return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, reason, "" if denied else problem_code(read))
 
 
 def _promises_pace(read: ReadResult) -> bool:
@@ -316,11 +280,3 @@ def _promises_pace(read: ReadResult) -> bool:
         return "DG14" in read.files and bool(parse_dg14(read.files["DG14"]).pace)
     except MalformedCardData:
         return False
-
-
-def _offers_chip_authentication(read: ReadResult) -> bool:
-    try:
-        infos = parse_dg14(read.files["DG14"]) if "DG14" in read.files else None
-    except MalformedCardData:
-        return False
-    return infos is not None and bool(infos.chip_authentication or infos.chip_authentication_keys)

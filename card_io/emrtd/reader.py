@@ -8,15 +8,25 @@ about the document.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+import time
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
 from card_io.apdu import Command, Ins, Link
 from card_io.emrtd.access import AccessKey, AccessResult, open_access
 from card_io.emrtd.authentication import AuthenticationResult, active_authentication
-from card_io.emrtd.files import BlockSize, read_file
+from card_io.emrtd.chip_proof import ChipProof
+from card_io.emrtd.files import BlockSize, block_for, read_announcement, read_file, select_file
+from card_io.emrtd.result import (
+    AUTHORISED_GROUPS,
+    Progress,
+    ReadResult,
+    ReadStep,
+    StepOutcome,
+    StepResult,
+    listed_in_com,
+    signed_groups,
+)
 from card_io.errors import (
     Cancelled,
     CardError,
@@ -29,89 +39,28 @@ from card_io.errors import (
     SecureMessagingError,
     StatusError,
 )
-from card_io.lds.index import FILES, MASTER_FILE, parse_com
+from card_io.lds.card_info import CardInfo, parse_atr, parse_atr_info
+from card_io.lds.index import FILES, MASTER_FILE
 from card_io.secure_messaging import BrokenSession
-from crypto.errors import CryptoError
 from crypto.primitives import RandomBytes
-from crypto.sod import SecurityObject
 from crypto.trust import Outcome
 
+__all__ = [
+    "STEPS",
+    "Progress",
+    "ReadResult",
+    "ReadStep",
+    "StepOutcome",
+    "StepResult",
+    "listed_in_com",
+    "read_document",
+    "signed_groups",
+]
+
 DEFAULT_GROUPS = (1, 2, 11, 12, 13, 14, 15)
-MAX_REOPENINGS = 6  # block sizes to learn, and a few accidents
+MAX_REOPENINGS = 8  # block sizes and habits to learn, and a few accidents
 _ABORTING = (CardRemoved, CardSilent, Cancelled, ReaderUnavailable)
 _ONE_FILE = (FileMissing, StatusError, MalformedCardData)  # the next file may still be read
-
-
-class ReadStep(StrEnum):
-    """The steps in their order; a step that does not apply is passed over."""
-
-    CARD_ACCESS = "card-access"
-    """EF.CardAccess: which PACE the chip offers."""
-    ACCESS = "access"
-    """PACE or BAC, and the eMRTD application selected."""
-    SECURITY_OBJECT = "security-object"
-    """EF.COM and EF.SOD: what there is and what was signed."""
-    MRZ = "mrz"
-    """DG1."""
-    CHIP_KEYS = "chip-keys"
-    """DG14 and DG15."""
-    ACTIVE_AUTHENTICATION = "active-authentication"
-    """The chip signs a challenge."""
-    FACE = "face"
-    """DG2."""
-    DETAILS = "details"
-    """All other data groups asked for."""
-
-
-class StepOutcome(StrEnum):
-    """How a step ended."""
-
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    ABORTED = "aborted"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the read is: bytes `done` of `total` of a file; both 0 while unknown, no `file` in protocols."""
-
-    phase: ReadStep
-    file: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """One step as it went; `problem` of a failed or aborted one."""
-
-    step: ReadStep
-    outcome: StepOutcome
-    problem: CardErrorCode | None = None
-
-
-@dataclass(frozen=True)
-class ReadResult:
-    """Everything that was read, whatever happened.
-
-    `files` holds whole files by name ("EF.CardAccess", "EF.COM", "EF.SOD", "DG1" ...); `file_problems` says
-    why a file that was asked for is not there. `problem` ended the read; `aborted` when that is no fault of
-    the document.
-    """
-
-    files: Mapping[str, bytes] = field(repr=False)
-    steps: tuple[StepResult, ...]
-    access: AccessResult | None = None
-    active_authentication: AuthenticationResult | None = None
-    problem: CardError | None = None
-    aborted: bool = False
-    file_problems: Mapping[str, CardErrorCode] = field(default_factory=dict)
-
-    @property
-    def data_groups(self) -> Mapping[int, bytes]:
-        """The data groups among the files, by number."""
-        return {int(name[2:]): data for name, data in self.files.items() if name.startswith("DG")}
 
 
 def read_document(
@@ -122,23 +71,28 @@ def read_document(
     on_progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
     groups: Iterable[int] = DEFAULT_GROUPS,
+    block: BlockSize | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> ReadResult:
     """Open the chip and read it; never raises a CardError, the result carries it.
 
     `link` must be a freshly reset card with the master file selected. Only groups that EF.COM or EF.SOD
-    list are asked for, all of `groups` if neither could be read.
+    list are asked for, all of `groups` if neither could be read. `block` is what is known of the chip, as a
+    former result has it; without it the chip is asked in EF.ATR/INFO. A link may have the attributes `atr`
+    (answer to reset) and `max_answer` (longest answer its reader carries, in bytes).
     """
-    reading = _Reading(link, key, random, on_progress, cancel or threading.Event(), tuple(groups))
+    reading = _Reading(link, key, random, on_progress, cancel or threading.Event(), tuple(groups), block)
     problem: CardError | None = None
     for step, run in STEPS:
+        started, code = clock(), None
         try:
             reading.begin(step)
             outcome = StepOutcome.DONE if run(reading) else StepOutcome.SKIPPED
-            reading.steps.append(StepResult(step, outcome))
         except CardError as error:
-            problem = error
-            ended = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
-            reading.steps.append(StepResult(step, ended, error.code))
+            problem, code = error, error.code
+            outcome = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
+        reading.steps.append(StepResult(step, outcome, code, clock() - started))
+        if problem is not None:
             break
     return reading.result(problem)
 
@@ -154,9 +108,10 @@ class _Reading:
         on_progress: Callable[[Progress], None] | None,
         cancel: threading.Event,
         groups: tuple[int, ...],
+        block: BlockSize | None,
     ) -> None:
         self.random = random
-        self.groups = groups
+        self.groups = tuple(number for number in groups if number not in AUTHORISED_GROUPS)
         self.files: dict[str, bytes] = {}
         self.file_problems: dict[str, CardErrorCode] = {}
         self.steps: list[StepResult] = []
@@ -168,13 +123,28 @@ class _Reading:
         self._on_progress = on_progress
         self._cancel = cancel
         self._phase = ReadStep.CARD_ACCESS
-        self._block = BlockSize()
+        self.block = block or BlockSize()
+        self._block_is_known = block is not None
         self._reopenings = 0
+        self.chip_proof = ChipProof()
 
     def begin(self, step: ReadStep) -> None:
         """Say which step runs."""
         self._phase = step
         self._tell("", 0, 0)
+
+    def announce(self) -> None:
+        """Choose the block size from the answer to reset and EF.ATR/INFO."""
+        if self._block_is_known:
+            return
+        info = parse_atr(getattr(self._plain, "atr", b""))
+        if info is None or info.extended_length:
+            content = read_announcement(self._plain, FILES["EF.ATR/INFO"])
+            told = _atr_info(content)
+            if told is not None:
+                self.files["EF.ATR/INFO"] = content
+                info = told if told.extended_length or info is None else info
+        self.block.size = block_for(info, getattr(self._plain, "max_answer", 0))
 
     def open(self) -> None:
         """PACE or BAC."""
@@ -182,14 +152,41 @@ class _Reading:
         self.link, self.access = open_access(self._plain, self._key, card_access, self.random)
 
     def reopen(self, error: SecureMessagingError) -> bool:
-        """Open access again after the session broke (a few times); whether the chip wants smaller blocks."""
-        self._reopenings += 1
-        if self._reopenings > MAX_REOPENINGS:
-            raise error
-        smaller = isinstance(error, BrokenSession) and self._block.shrink(error.sw, self._block.size)
-        self._plain.send(Command(0x00, Ins.SELECT, 0x00, 0x0C, MASTER_FILE.to_bytes(2, "big")))
-        self.open()
-        return smaller
+        """Open access again after the session broke (a few times); whether something was learned from it."""
+        learned = False
+        while True:
+            self._reopenings += 1
+            if self._reopenings > MAX_REOPENINGS:
+                raise error
+            sw = error.sw if isinstance(error, BrokenSession) else None
+            taught = self.block.learn(sw)
+            prove = self.chip_proof.broken(self.link, length_refused=sw is not None and taught)
+            learned |= taught or prove
+            self._plain.send(Command(0x00, Ins.SELECT, 0x00, 0x0C, MASTER_FILE.to_bytes(2, "big")))
+            self.open()
+            try:
+                if prove:
+                    self.prove_chip()
+            except SecureMessagingError as another:
+                error = another
+            else:
+                return learned
+
+    def prove_chip(self) -> None:
+        """Chip authentication, if DG14 offers it; what breaks the session meanwhile is raised."""
+        self.block.forget()
+        self.link = self.chip_proof.run(self.link, self.files["DG14"], self.random)
+
+    def confirm_chip(self) -> None:
+        """The chip must answer once under the new keys; ask if nothing else did."""
+        if not self.chip_proof.open_on(self.link):
+            return
+        try:
+            select_file(self.link, FILES["DG14"])
+        except (FileMissing, StatusError):
+            return  # an answer all the same
+        except SecureMessagingError:
+            self.chip_proof.broken(self.link)
 
     def read(self, name: str) -> bool:
         """Read one file into `files`; False and a file problem if it cannot be had."""
@@ -201,8 +198,8 @@ class _Reading:
                 self.file_problems[name] = error.code
                 return False
             except SecureMessagingError as error:
-                smaller = self.reopen(error)
-                if retried and not smaller:
+                learned = self.reopen(error)
+                if retried and not learned:
                     self.file_problems[name] = error.code
                     return False
                 retried = True
@@ -226,13 +223,15 @@ class _Reading:
             problem,
             isinstance(problem, _ABORTING),
             MappingProxyType(self.file_problems),
+            self.chip_proof.final(self.link),
+            self.block,
         )
 
     def _fetch(self, name: str) -> bytes:
         def advance(done: int, total: int) -> None:
             self._tell(name, done, total)
 
-        return read_file(self.link, FILES[name], self._block, advance)
+        return read_file(self.link, FILES[name], self.block, advance)
 
     def _tell(self, name: str, done: int, total: int) -> None:
         if self._cancel.is_set():
@@ -246,23 +245,8 @@ class _Reading:
         return not listed or number in listed
 
 
-def listed_in_com(files: Mapping[str, bytes]) -> frozenset[int] | None:
-    """The data groups EF.COM lists, None if it was not read or is broken."""
-    try:
-        return parse_com(files["EF.COM"]).groups if "EF.COM" in files else None
-    except MalformedCardData:
-        return None
-
-
-def signed_groups(files: Mapping[str, bytes]) -> frozenset[int]:
-    """The data groups EF.SOD covers, whether its signature holds or not; empty if not read or broken."""
-    try:
-        return frozenset(SecurityObject.parse(files["EF.SOD"]).hashes) if "EF.SOD" in files else frozenset()
-    except CryptoError:
-        return frozenset()
-
-
 def _card_access(reading: _Reading) -> bool:
+    reading.announce()
     return reading.read("EF.CardAccess")
 
 
@@ -284,17 +268,33 @@ def _chip_keys(reading: _Reading) -> bool:
     return reading.read_groups((14, 15))
 
 
+def _chip_authentication(reading: _Reading) -> bool:
+    if "DG14" not in reading.files:
+        return False
+    try:
+        reading.prove_chip()
+    except SecureMessagingError as error:
+        reading.reopen(error)
+    return reading.chip_proof.result is not None
+
+
 def _active_authentication(reading: _Reading) -> bool:
     dg15 = reading.files.get("DG15")
     if dg15 is None:
         return False
-    try:
-        reading.authentication = active_authentication(
-            reading.link, dg15, reading.files.get("DG14"), reading.random
-        )
-    except SecureMessagingError as error:  # no answer to judge; the rest can still be read
-        reading.authentication = AuthenticationResult("AA", Outcome.UNDETERMINED, error.detail)
-        reading.reopen(error)
+    for _ in range(2):  # a second time only if chip authentication was what failed
+        unproven = reading.chip_proof.open_on(reading.link)
+        reading.block.forget()
+        try:
+            reading.authentication = active_authentication(
+                reading.link, dg15, reading.files.get("DG14"), reading.random
+            )
+            break
+        except SecureMessagingError as error:  # no answer to judge; the rest can still be read
+            reading.authentication = AuthenticationResult("AA", Outcome.UNDETERMINED, error.detail)
+            reading.reopen(error)
+            if not unproven:
+                break
     return True
 
 
@@ -303,7 +303,16 @@ def _face(reading: _Reading) -> bool:
 
 
 def _details(reading: _Reading) -> bool:
-    return reading.read_groups(number for number in reading.groups if number not in (1, 2, 14, 15))
+    found = reading.read_groups(number for number in reading.groups if number not in (1, 2, 14, 15))
+    reading.confirm_chip()
+    return found
+
+
+def _atr_info(content: bytes) -> CardInfo | None:
+    try:
+        return parse_atr_info(content) if content else None
+    except MalformedCardData:
+        return None
 
 
 STEPS: tuple[tuple[ReadStep, Callable[[_Reading], bool]], ...] = (
@@ -312,6 +321,7 @@ STEPS: tuple[tuple[ReadStep, Callable[[_Reading], bool]], ...] = (
     (ReadStep.SECURITY_OBJECT, _security_object),
     (ReadStep.MRZ, _mrz),
     (ReadStep.CHIP_KEYS, _chip_keys),
+    (ReadStep.CHIP_AUTHENTICATION, _chip_authentication),
     (ReadStep.ACTIVE_AUTHENTICATION, _active_authentication),
     (ReadStep.FACE, _face),
     (ReadStep.DETAILS, _details),

@@ -2,7 +2,7 @@
 
 Owns how the checks of reader, optics and trust come together. "The protocol ran" and "the chip is genuine"
 are different questions: only `InspectionReport.chip_is_genuine` answers the second, and it needs passive
-authentication up to a trusted CSCA and active authentication with a key that is covered by it.
+authentication up to a trusted CSCA and active or chip authentication with a key that is covered by it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from card_io.emrtd import checks
+from card_io.emrtd import authenticity, checks
 from card_io.emrtd.checks import ReportReason, check
 from card_io.emrtd.reader import ReadResult, listed_in_com
 from card_io.lds.mrz import Mrz
@@ -39,13 +39,13 @@ class Profile:
 
     mandatory: frozenset[str]
     evaluatory: frozenset[str] = frozenset(
-        {checks.ULTRAVIOLET, checks.INFRARED, checks.PRINT, checks.CHIP_AUTHENTICATION}
+        {checks.ULTRAVIOLET, checks.INFRARED, checks.PRINT, checks.TERMINAL_AUTHENTICATION}
     )
 
 
 _CHIP = PASSIVE_MANDATORY | {checks.CHIP_PRESENT, checks.READING, checks.EXPIRY}
 DOCUMENT = Profile(_CHIP | {checks.MRZ_DIGITS, checks.MRZ_MATCH})
-"""A traveller's document: optics and chip. Active authentication counts if the chip can do it."""
+"""A traveller's document: optics and chip. Active and chip authentication count if the chip can do them."""
 OWN_CARD = Profile(_CHIP | {checks.ACCESS_PROTOCOL, checks.ACTIVE_AUTHENTICATION})
 """Read-back of a card we issued: no optics, but the chip must prove itself."""
 
@@ -145,7 +145,12 @@ def inspect(
     passive = None if read is None else _passive(read, chip, store, now)
     signed = passive.signed_data_groups if passive is not None else frozenset()
     trusted = passive is not None and passive.outcome is Outcome.SUCCESSFUL
-    proof = checks.active_authentication(read, signed, trusted=trusted)
+    proofs = authenticity.together(
+        (
+            authenticity.active_authentication(read, signed, trusted=trusted),
+            authenticity.chip_authentication(read, signed, trusted=trusted),
+        )
+    )
     groups = {
         "optical": (
             checks.mrz_source(optical, typed=typed, resolved=resolved),
@@ -157,15 +162,16 @@ def inspect(
             checks.chip_present(read),
             checks.access_protocol(read, signed, refused_keys),
             checks.reading(read),
+            checks.terminal_authentication(read),
         ),
-        "chip_authenticity": (proof, checks.chip_authentication(read)),
+        "chip_authenticity": proofs,
         **_passive_groups(read, passive),
         "combined": (
             checks.document_expiry([mrz for mrz in (optical, chip) if mrz is not None], now.date()),
             checks.mrz_matches_chip(optical, chip, read),
         ),
     }
-    genuine = trusted and proof.outcome is Outcome.SUCCESSFUL
+    genuine = trusted and combine_checks(proofs) is Outcome.SUCCESSFUL
     return InspectionReport(MappingProxyType(groups), profile, genuine, passive, chip, optical, now)
 
 

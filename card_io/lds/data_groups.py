@@ -193,8 +193,8 @@ def _decode(item: Tlv, kind: _Kind) -> _Value:
     if kind is _Kind.BYTES:
         return item.value
     if kind in (_Kind.DATE, _Kind.TIME):
-        return _decode_digits(item.value, 8 if kind is _Kind.DATE else 14)
-    text = _decode_text(item.value)
+        return decode_digits(item.value, 8 if kind is _Kind.DATE else 14)
+    text = decode_text(item.value)
     if kind is not _Kind.PARTS:
         return text
     if item.tag == 0x5F0E:
@@ -202,8 +202,8 @@ def _decode(item: Tlv, kind: _Kind) -> _Value:
     return tuple(text.split("<"))
 
 
-def _decode_digits(value: bytes, digits: int) -> str:
-    """Digits as ASCII or as BCD of half the length (Malaysia, Taiwan)."""
+def decode_digits(value: bytes, digits: int) -> str:
+    """Digits as ASCII or as BCD of half the length (Malaysia, Taiwan); MalformedCardData otherwise."""
     text = value.hex() if len(value) == digits // 2 else value.decode("latin-1")
     if not _are_digits(text, digits):
         raise MalformedCardData("a date that is not made of its digits")
@@ -214,7 +214,8 @@ def _are_digits(text: str, count: int) -> bool:
     return len(text) == count and text.isascii() and text.isdecimal()
 
 
-def _decode_text(value: bytes) -> str:
+def decode_text(value: bytes) -> str:
+    """UTF-8, or what is no UTF-8 as Latin-1."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
@@ -254,7 +255,7 @@ def parse_dg13(ef: bytes) -> Permit:
     group = expect_tag(ef, _DG13)
     if group.require(0x80).value != bytes([PERMIT_VERSION]):
         raise MalformedCardData("DG13 has another version")
-    digits = _decode_digits(group.require(0x83).value, 8)
+    digits = decode_digits(group.require(0x83).value, 8)
     try:
         stay_until = dt.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
         category, entry_number = (group.require(tag).value.decode() for tag in (0x81, 0x82))

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from card_io.errors import MalformedCardData
+from card_io.lds.image_header import JPEG, JPEG_2000, ImageHeader, image_header
 from card_io.lds.index import expect_tag
 from card_io.tlv import Tlv
 
-JPEG, JPEG_2000 = "image/jpeg", "image/jp2"
 MAX_FACES: Final = 9  # Doc 9303-10 section 4.7.2: number of instances
 LENGTH_TOLERANCE: Final = 8  # bytes by which real passports understate the record length
 
@@ -35,16 +35,14 @@ _FORMAT_ID, _VERSION = b"FAC\0", b"010\0"
 _GENDERS: Final[Mapping[str, int]] = {"X": 0, "M": 1, "F": 2}
 _DATA_TYPES: Final[Mapping[str, int]] = {JPEG: 0, JPEG_2000: 1}
 _FULL_FRONTAL, _RGB24, _DIGITAL_CAMERA = 1, 1, 2
-_MAGIC: Final = (
-    (b"\xff\xd8\xff", JPEG),
-    (b"\x00\x00\x00\x0cjP  ", JPEG_2000),
-    (b"\xff\x4f\xff\x51", JPEG_2000),  # bare codestream
-)
 
 
 @dataclass(frozen=True)
 class FaceImage:
-    """One picture: its file bytes, media type, size in pixels as stated (0: not stated) and sex M, F or X."""
+    """One picture: its file bytes, media type, size in pixels and sex M, F or X.
+
+    Type and size are the picture's own if its header tells them, else as stated (0: not stated).
+    """
 
     image: bytes = field(repr=False)
     mime: str
@@ -149,7 +147,7 @@ def _parse_face(record: bytes, start: int) -> tuple[FaceImage, int]:
     _type, data_type, width, height, *_ = _IMAGE_BLOCK.unpack_from(record, picture - _IMAGE_BLOCK.size)
     image = record[picture:end]
     sex = {1: "M", 2: "F"}.get(gender, "X")
-    return FaceImage(image, _media_type(image, jpeg=data_type == 0), width, height, sex), end
+    return _face_image(image, data_type == 0, width, height, sex), end
 
 
 def _parse_39794(record: Tlv) -> Iterator[FaceImage]:
@@ -166,10 +164,11 @@ def _parse_39794(record: Tlv) -> Iterator[FaceImage]:
         image = picture.require(0x80).value
         if not image:
             raise MalformedCardData("an empty picture")
-        yield FaceImage(image, _media_type(image, jpeg=code is not None and code.value == b"\x02"), 0, 0)
+        yield _face_image(image, code is not None and code.value == b"\x02", 0, 0, "X")
 
 
-def _media_type(image: bytes, *, jpeg: bool) -> str:
-    """What the picture's first bytes say, else what the record states."""
-    stated = JPEG if jpeg else JPEG_2000
-    return next((mime for magic, mime in _MAGIC if image.startswith(magic)), stated)
+def _face_image(image: bytes, jpeg: bool, width: int, height: int, sex: str) -> FaceImage:
+    """The picture's own header is believed before the record around it."""
+    own = image_header(image) or ImageHeader(JPEG if jpeg else JPEG_2000)
+    known = own.width and own.height
+    return FaceImage(image, own.mime, *((own.width, own.height) if known else (width, height)), sex)

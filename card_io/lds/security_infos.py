@@ -19,6 +19,7 @@ ID_PUBLIC_KEY: Final = "0.4.0.127.0.7.2.2.1"
 ID_CHIP_AUTHENTICATION: Final = "0.4.0.127.0.7.2.2.3"
 ID_ACTIVE_AUTHENTICATION: Final = "2.23.136.1.1.5"
 _INTEGER, _BIT_STRING, _OID, _SEQUENCE, _SET, _DG14, _DG15 = 0x02, 0x03, 0x06, 0x30, 0x31, 0x6E, 0x6F
+_MAX_OID: Final = 64  # bytes; real ones have 10
 _ECDSA_PLAIN: Final = "0.4.0.127.0.7.1.1.4.1"  # TR-03111 section 5.2.1
 
 # Signature algorithms of ActiveAuthenticationInfo; some states name the X9.62 ones.
@@ -155,6 +156,13 @@ def oid_der(dotted: str) -> bytes:
     return Tlv.of(_OID, b"".join(_base128(arc) for arc in (first * 40 + second, *rest)))
 
 
+def dotted_oid(item: Tlv) -> str:
+    """An object identifier (tag 06) in dotted form; MalformedCardData for anything else."""
+    if item.tag != _OID:
+        raise MalformedCardData("an object identifier expected")
+    return _dotted(item.value)
+
+
 def _base128(arc: int) -> bytes:
     encoded = bytes([arc & 0x7F])
     while arc := arc >> 7:
@@ -163,8 +171,8 @@ def _base128(arc: int) -> bytes:
 
 
 def _dotted(value: bytes) -> str:
-    if not value or value[-1] & 0x80:
-        raise MalformedCardData("an object identifier is not complete")
+    if not value or value[-1] & 0x80 or len(value) > _MAX_OID:
+        raise MalformedCardData("an object identifier is not complete, or too long")
     arcs, arc = [], 0
     for byte in value:
         arc = arc << 7 | byte & 0x7F

@@ -16,7 +16,14 @@ from typing import Any, ClassVar
 from asn1crypto import core, x509
 
 from crypto.certificates.asn1 import elements, load, outside_bytes, sequence, single, utc
-from crypto.certificates.keys import PublicKey, SignatureAlgorithm, load_public_key, verify_signature
+from crypto.certificates.keys import (
+    PublicKey,
+    SignatureAlgorithm,
+    VerificationKey,
+    load_public_key,
+    load_verification_key,
+    verify_signature,
+)
 from crypto.errors import MalformedData, SignatureInvalid
 
 _WHAT = "certificate"
@@ -84,20 +91,36 @@ class Extensions:
             return cls({}, frozenset())
         values: dict[str, bytes] = {}
         critical: set[str] = set()
-        for entry in entries:
-            oid = entry["extn_id"].dotted
+        for entry in elements(entries.contents, _WHAT):  # by hand: asn1crypto would judge every value
+            name, *flag, value = sequence(entry.encoded, _WHAT)
+            oid: str = core.ObjectIdentifier.load(name.encoded).dotted
             if oid in values:
                 raise MalformedData(f"extension {oid} given twice")
-            values[oid] = bytes(entry["extn_value"])
-            if entry["critical"].native:
+            values[oid] = core.OctetString.load(value.encoded, strict=True).native
+            if flag and core.Boolean.load(flag[0].encoded).native:
                 critical.add(oid)
         return cls(values, frozenset(critical))
 
     def load(self, oid: str, spec: Any) -> Any | None:
-        """The value of one extension parsed as `spec`; None when absent."""
+        """The value of one extension parsed as `spec`; None when absent. What follows it is ignored."""
         if oid not in self.values:
             return None
-        return load(spec, self.values[oid], f"extension {oid}")
+        what = f"extension {oid}"
+        first, *_ = elements(self.values[oid], what) or (None,)
+        if first is None:
+            raise MalformedData(f"{what} is empty")
+        return load(spec, first.encoded, what)
+
+    def load_if_sound(self, oid: str, spec: Any) -> Any | None:
+        """As `load`; None also when broken. For what only helps: signatures prove what identifiers claim."""
+        try:
+            with outside_bytes(f"extension {oid}"):
+                value = self.load(oid, spec)
+                if value is not None:
+                    value.native  # noqa: B018 - parsed lazily: what is broken shows here
+                return value
+        except MalformedData:
+            return None
 
 
 @dataclass(frozen=True)
@@ -148,6 +171,11 @@ class Certificate:
         return load_public_key(self.spki_der)
 
     @cached_property
+    def verification_key(self) -> VerificationKey:
+        """The key to verify with, on more curves than `public_key`; the same errors."""
+        return load_verification_key(self.spki_der)
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the whole certificate, lower-case hexadecimal."""
         return hashlib.sha256(self.der).hexdigest()
@@ -162,7 +190,7 @@ class Certificate:
         algorithm = SignatureAlgorithm.parse(self.signature_algorithm)
         if _inner_algorithm(self.tbs) != algorithm:
             raise SignatureInvalid("the certificate names two signature algorithms")
-        verify_signature(issuer.public_key, algorithm, self.signature, self.tbs)
+        verify_signature(issuer.verification_key, algorithm, self.signature, self.tbs)
 
 
 def name_text(name: Any) -> str:
@@ -177,7 +205,10 @@ def name_text(name: Any) -> str:
 
 def normal_name(name: Any) -> str:
     """A parsed Name for comparison (RFC 5280 7.1), blind to the order of attributes (it varies)."""
-    return "\x1e".join(sorted(rdn.hashable for rdn in name.chosen))
+    try:
+        return "\x1e".join(sorted(rdn.hashable for rdn in name.chosen))
+    except UnicodeError:  # characters that no name may hold: such a name equals its own bytes only
+        return bytes(name.dump()).hex()
 
 
 def names_country(name: Any) -> str:
@@ -220,8 +251,8 @@ def _parse(der: bytes) -> Certificate:
 
 
 def _extension_fields(extensions: Extensions) -> dict[str, Any]:
-    subject_key = extensions.load(SUBJECT_KEY_ID, core.OctetString)
-    authority = extensions.load(AUTHORITY_KEY_ID, x509.AuthorityKeyIdentifier)
+    subject_key = extensions.load_if_sound(SUBJECT_KEY_ID, core.OctetString)
+    authority = extensions.load_if_sound(AUTHORITY_KEY_ID, x509.AuthorityKeyIdentifier)
     constraints = extensions.load(BASIC_CONSTRAINTS, x509.BasicConstraints)
     usage = extensions.load(KEY_USAGE, x509.KeyUsage)
     purposes = extensions.load(EXTENDED_KEY_USAGE, x509.ExtKeyUsageSyntax)
@@ -239,7 +270,7 @@ def _extension_fields(extensions: Extensions) -> dict[str, Any]:
 
 def _private_key_usage(extensions: Extensions) -> PrivateKeyUsage | None:
     """RFC 5280 4.2.1.4 (old): [0] notBefore, [1] notAfter, each optional."""
-    period = extensions.load(PRIVATE_KEY_USAGE, x509.PrivateKeyUsagePeriod)
+    period = extensions.load_if_sound(PRIVATE_KEY_USAGE, x509.PrivateKeyUsagePeriod)
     if period is None:
         return None
     first, last = period["not_before"].native, period["not_after"].native

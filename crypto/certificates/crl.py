@@ -50,7 +50,7 @@ class CertificateRevocationList:
     def verify_signed_by(self, issuer: Certificate) -> None:
         """Raises SignatureInvalid or UnsupportedAlgorithm unless the key of `issuer` signed this list."""
         algorithm = SignatureAlgorithm.parse(self.signature_algorithm)
-        verify_signature(issuer.public_key, algorithm, self.signature, self.tbs)
+        verify_signature(issuer.verification_key, algorithm, self.signature, self.tbs)
 
 
 def _parse(der: bytes) -> CertificateRevocationList:

@@ -19,10 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from crypto.certificates.asn1 import AlgorithmIdentifier, load, outside_bytes
-from crypto.ecmath import CURVES, Curve
+from crypto.certificates.plain_ecdsa import PlainCurveKey
+from crypto.ecmath import CURVES, Curve, decode_point
 from crypto.errors import MalformedData, SignatureInvalid, UnsupportedAlgorithm
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey
+VerificationKey = PublicKey | PlainCurveKey
 Scheme = Literal["ecdsa", "rsa", "rsa_pss", "dsa"]
 
 # Doc 9303-12 4.1.6: SHA-224 and up; SHA-1 is met on old documents
@@ -165,8 +167,21 @@ def load_public_key(spki_der: bytes) -> PublicKey:
     raise UnsupportedAlgorithm(f"public key type {oid}")
 
 
+def load_verification_key(spki_der: bytes) -> VerificationKey:
+    """As `load_public_key`; on curves that the library leaves out, a key that can only verify."""
+    try:
+        return load_public_key(spki_der)
+    except UnsupportedAlgorithm:
+        with outside_bytes("EC key"):
+            info = load(keys.PublicKeyInfo, spki_der, "EC key")
+            if info["algorithm"]["algorithm"].dotted != "1.2.840.10045.2.1":
+                raise
+            curve = _known_curve(info["algorithm"]["parameters"])
+            return PlainCurveKey(curve, decode_point(curve, info["public_key"].native))
+
+
 def verify_signature(
-    public_key: PublicKey, algorithm: SignatureAlgorithm | bytes, signature: bytes, data: bytes
+    public_key: VerificationKey, algorithm: SignatureAlgorithm | bytes, signature: bytes, data: bytes
 ) -> None:
     """Raises SignatureInvalid unless `signature` fits; `algorithm` is parsed or a DER AlgorithmIdentifier."""
     if isinstance(algorithm, bytes):
@@ -175,6 +190,8 @@ def verify_signature(
     try:
         if isinstance(public_key, ec.EllipticCurvePublicKey) and algorithm.scheme == "ecdsa":
             public_key.verify(signature, data, ec.ECDSA(hasher))
+        elif isinstance(public_key, PlainCurveKey) and algorithm.scheme == "ecdsa":
+            public_key.verify(signature, digest(algorithm.hash_name, data))
         elif isinstance(public_key, rsa.RSAPublicKey) and algorithm.scheme in ("rsa", "rsa_pss"):
             public_key.verify(signature, data, rsa_padding(algorithm), hasher)
         elif isinstance(public_key, dsa.DSAPublicKey) and algorithm.scheme == "dsa":

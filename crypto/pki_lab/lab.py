@@ -1,7 +1,7 @@
 """A whole lab PKI in a folder, made through `crypto.issuing`; every name carries LAB.
 
 The same spec, seed and `now` give the same bytes (RSA signers excepted: their keys come from the library).
-Layout: lab.json, trust/ (what a kiosk may trust: *.cer, *.crl), <country>/ (certificates and 0600 key files).
+Layout: lab.json, trust/ (what a kiosk loads), <country>/ (certificates and 0600 key files).
 Whether a lab PKI may exist in a home is decided by the home: production homes refuse it.
 """
 
@@ -12,6 +12,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from crypto.issuing import (
     build_crl,
     build_csca,
     build_document_signer,
+    build_link,
+    build_list_signer,
     generate_ec_key,
     random_serial,
 )
@@ -33,11 +36,14 @@ from crypto.pki_lab.spec import STANDARD_COUNTRIES, AuthoritySpec, LabSpec, Sign
 from crypto.signer import FileSigner, KeySigner, PrivateKey, load_private_key, save_private_key
 from crypto.sod import build_sod
 from crypto.trust import mrz_code
+from crypto.trust.directory import DISTRUSTED, KNOWN
+from crypto.trust.signed_list import DEVIATION_LIST_SIGNER, MASTER_LIST_SIGNER
 
 RandomBytes = Callable[[int], bytes]
 CRL_LIFETIME = timedelta(days=90)  # Doc 9303-12 4.1: at least every 90 days
 _RENEW_BEFORE = timedelta(days=7)
 _ORGANIZATION = "Shekara LAB"
+_PURPOSES = {"master_list": MASTER_LIST_SIGNER, "deviation_list": DEVIATION_LIST_SIGNER}
 _PSS = SignatureAlgorithm("rsa_pss", "sha256", 32, "sha256")
 
 
@@ -156,8 +162,45 @@ class LabPki:
         )
         save_private_key(self._authority_path(spec.country, ".key"), key)
         self._authority_path(spec.country, ".cer").write_bytes(certificate.der)
-        if spec.trusted:
-            (self.trust_directory / f"{spec.country}_csca.cer").write_bytes(certificate.der)
+        self._publish_authority(spec, key, certificate, random, now)
+
+    def _publish_authority(
+        self,
+        spec: AuthoritySpec,
+        key: PrivateKey,
+        certificate: Certificate,
+        random: RandomBytes,
+        now: datetime,
+    ) -> None:
+        """What the trust directory says of an authority."""
+        name, known = f"{spec.country}_csca.cer", self.trust_directory / KNOWN
+        if spec.standing == "unknown":
+            return
+        if spec.standing == "known" or spec.rollover:
+            known.mkdir(exist_ok=True)
+            (known / name).write_bytes(certificate.der)
+        if spec.rollover:
+            self._roll_over(spec, certificate, random, now)
+        elif spec.standing != "known":
+            published = certificate
+            if spec.reissued_days:
+                later = _period(replace(spec, starts_days=spec.reissued_days), now)
+                published = build_csca(
+                    key, _subject(spec.country, "CSCA", ""), later, serial=random_serial(random)
+                )
+            (self.trust_directory / name).write_bytes(published.der)
+        if spec.standing == "distrusted":
+            with (self.trust_directory / DISTRUSTED).open("a", encoding="ascii") as file:
+                file.write(f"{certificate.fingerprint}\n")
+
+    def _roll_over(self, spec: AuthoritySpec, new: Certificate, random: RandomBytes, now: datetime) -> None:
+        """An older generation, trusted, and its link certificate to the new one (Doc 9303-12 7.1)."""
+        period, old_key = _period(spec, now), generate_ec_key(spec.curve, random)
+        subject = _subject(spec.country, "CSCA", " 00")
+        old = build_csca(old_key, subject, period, serial=random_serial(random))
+        link = build_link(old, old_key, new, subject.code, period, serial=random_serial(random))
+        (self.trust_directory / f"{spec.country}_csca_old.cer").write_bytes(old.der)
+        (self.trust_directory / KNOWN / f"{spec.country}_link.cer").write_bytes(link.der)
 
     def _create_signer(self, spec: SignerSpec, random: RandomBytes, now: datetime) -> None:
         authority = self._authority(spec.country)
@@ -167,16 +210,8 @@ class LabPki:
         else:
             key = generate_ec_key(spec.curve, random)
         number = self._generations.get(f"{spec.country}/{spec.name}", 0) + 1
-        certificate = build_document_signer(
-            authority.certificate,
-            authority.key,
-            key.public_key(),
-            _subject(spec.country, "DS", f" {spec.name} {number:02}"),
-            _period(spec, now),
-            serial=random_serial(random),
-            document_types=spec.document_types,
-            explicit_parameters=spec.explicit_parameters,
-        )
+        subject = _subject(spec.country, "DS", f" {spec.name} {number:02}")
+        certificate = _certify(authority, key, spec, subject, random_serial(random), now)
         self._generations[f"{spec.country}/{spec.name}"] = number
         stem = self._signer_path(spec)
         save_private_key(stem.with_suffix(".key"), key)
@@ -258,6 +293,36 @@ class _Authority(KeySigner):
     def __init__(self, key: PrivateKey, certificate: Certificate) -> None:
         super().__init__(key, certificate)
         self.key = key
+
+
+def _certify(
+    authority: _Authority, key: PrivateKey, spec: SignerSpec, subject: Subject, serial: int, now: datetime
+) -> Certificate:
+    """The certificate of a document or list signer."""
+    issuer, public, period = authority.certificate, key.public_key(), _period(spec, now)
+    explicit = spec.explicit_parameters
+    if spec.purpose != "document":
+        return build_list_signer(
+            issuer,
+            authority.key,
+            public,
+            subject,
+            period,
+            serial=serial,
+            purpose=_PURPOSES[spec.purpose],
+            explicit_parameters=explicit,
+        )
+    return build_document_signer(
+        issuer,
+        authority.key,
+        public,
+        subject,
+        period,
+        serial=serial,
+        document_types=spec.document_types,
+        explicit_parameters=explicit,
+        usage=spec.usage,
+    )
 
 
 def _stream(seed: bytes | str | None, label: str) -> RandomBytes:

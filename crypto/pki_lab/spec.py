@@ -12,6 +12,9 @@ from crypto.errors import MalformedData
 
 Scheme = Literal["ecdsa", "rsa_pss"]
 CrlState = Literal["fresh", "stale", "none"]
+Standing = Literal["trusted", "known", "distrusted", "unknown"]
+Purpose = Literal["document", "master_list", "deviation_list"]
+_WORDS = {"scheme": Scheme, "crl": CrlState, "standing": Standing, "purpose": Purpose}
 STANDARD_COUNTRIES = ("KZ", "UZ", "KG", "TJ", "RU", "CN", "UT")
 _NIST, _BRAINPOOL = ("secp384r1", "secp256r1"), ("brainpoolP384r1", "brainpoolP256r1")
 # The host country signs migrant cards (AR) and residence documents beside passports
@@ -28,8 +31,12 @@ class AuthoritySpec:
     starts_days: int = -400
     key_days: int = 3 * 365
     valid_days: int = 400 + 3 * 365 + 11 * 365
-    trusted: bool = True
-    """Lies in the trust directory."""
+    standing: Standing = "trusted"
+    """What the trust directory says of it; an unknown one does not lie there."""
+    rollover: bool = False
+    """Trusted is an older key only, which vouches for this one by a link certificate."""
+    reissued_days: int = 0
+    """Unless 0: the trust directory has a later certificate of the same key, valid from then."""
     crl: CrlState = "fresh"
     explicit_parameters: bool = True
 
@@ -48,6 +55,9 @@ class SignerSpec:
     document_types: tuple[str, ...] = _PASSPORT_TYPES
     revoked: bool = False
     explicit_parameters: bool = True
+    purpose: Purpose = "document"
+    usage: str = "digital_signature"
+    """Key usage; another one breaks the profile."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class LabSpec:
         """From parsed TOML or JSON; raises MalformedData for unknown fields or values."""
         if set(document) - {"authority", "signer"}:
             raise MalformedData("lab PKI: only [[authority]] and [[signer]] are known")
-        authorities = tuple(_build(AuthoritySpec, item) for item in document.get("authority", ()))
+        authorities = tuple(_build(AuthoritySpec, _today(item)) for item in document.get("authority", ()))
         signers = tuple(_build(SignerSpec, item) for item in document.get("signer", ()))
         countries = [item.country for item in authorities]
         keys = [(item.country, item.name) for item in signers]
@@ -99,6 +109,14 @@ class LabSpec:
             "authority": [asdict(item) for item in self.authorities],
             "signer": [asdict(item) for item in self.signers],
         }
+
+
+def _today(table: Any) -> Any:
+    """An authority as older versions wrote it: `trusted` became `standing`."""
+    if not isinstance(table, dict) or not isinstance(table.get("trusted"), bool):
+        return table
+    rest = {key: value for key, value in table.items() if key != "trusted"}
+    return {"standing": "trusted" if table["trusted"] else "unknown", **rest}
 
 
 def _build(spec: type[_Spec], table: Any) -> _Spec:
@@ -119,8 +137,10 @@ def _fits(key: str, value: Any, default: Any) -> bool:
         return isinstance(value, str) and len(value) == 2 and value.isalpha() and value.isupper()
     if key == "curve":
         return isinstance(value, str) and value in CURVES
-    if key in ("scheme", "crl"):
-        return value in get_args(Scheme if key == "scheme" else CrlState)
+    if key in _WORDS:
+        return value in get_args(_WORDS[key])
+    if key == "usage":
+        return value in ("digital_signature", "key_encipherment", "key_agreement")
     if key == "document_types":
         return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if key == "name":

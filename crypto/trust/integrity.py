@@ -35,12 +35,13 @@ def check_integrity(
     *,
     listed_in_com: frozenset[int] | None,
     card_access: bytes | None,
+    com_lds_version: str | None = None,
 ) -> tuple[Check, ...]:
     """Steps 16 to 19."""
     return (
         _hashes(security_object, data_groups),
         _mandatory(security_object),
-        _com(security_object, listed_in_com),
+        _com(security_object, listed_in_com, com_lds_version),
         _security_infos(security_object, data_groups.get(14), card_access),
     )
 
@@ -109,13 +110,15 @@ def _mandatory(security_object: SecurityObject) -> Check:
     return Check(MANDATORY_GROUPS, Outcome.SUCCESSFUL)
 
 
-def _com(security_object: SecurityObject, listed: frozenset[int] | None) -> Check:
+def _com(security_object: SecurityObject, listed: frozenset[int] | None, version: str | None) -> Check:
     if listed is None:
         return Check(COM_LIST, Outcome.NOT_SUPPORTED, (Finding(Reason.NOT_STATED, "EF.COM"),))
     different = sorted(listed ^ set(security_object.hashes))
     if different:
         detail = " ".join(f"DG{number}" for number in different)
         return failed(COM_LIST, Reason.COM_SOD_MISMATCH, detail)
+    if None not in (version, security_object.lds_version) and version != security_object.lds_version:
+        return failed(COM_LIST, Reason.COM_SOD_MISMATCH, "LDS version")
     return Check(COM_LIST, Outcome.SUCCESSFUL)
 
 

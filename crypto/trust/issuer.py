@@ -7,7 +7,7 @@ chain model: it had to be valid when it issued, not today (Doc 9303-12 App. A).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from crypto.certificates import Certificate, SignatureAlgorithm
 from crypto.errors import CryptoError, UnsupportedAlgorithm
@@ -40,14 +40,15 @@ def check_issuer(
     now: datetime,
     signing_time: datetime | None,
     document_code: str | None,
+    issued_on: date | None = None,
 ) -> Issuer:
-    """Steps 7 to 14 for a document signer."""
-    csca, csca_check, signature = _chain(signer, store)
+    """Steps 7 to 14 for a document signer; a date of issue (DG12) stands in for a signing time."""
+    csca, csca_check, signature = _chain(signer, store, now)
     checks = (
         csca_check,
         signature,
         _validity(signer, csca, now),
-        _key_period(signer, signing_time),
+        _key_period(signer, signing_time, issued_on),
         _usage(signer),
         _document_type(signer, document_code),
         _revocation(signer, csca, store, now),
@@ -55,7 +56,7 @@ def check_issuer(
     return Issuer(checks, csca)
 
 
-def _chain(signer: Certificate, store: TrustStore) -> tuple[Certificate | None, Check, Check]:
+def _chain(signer: Certificate, store: TrustStore, now: datetime) -> tuple[Certificate | None, Check, Check]:
     candidates = store.candidates(signer)
     errors: list[tuple[Candidate, CryptoError]] = []
     verified: list[Candidate] = []
@@ -70,7 +71,7 @@ def _chain(signer: Certificate, store: TrustStore) -> tuple[Certificate | None, 
         return None, Check(CSCA, Outcome.UNDETERMINED, check.findings), check
     best = min(verified, key=lambda item: _preference(item, signer))
     signature = Check(DS_SIGNATURE, Outcome.SUCCESSFUL, evidence=_algorithm_evidence(signer))
-    return best.certificate, _standing(best), signature
+    return best.certificate, _standing(best, store, now), signature
 
 
 def _preference(candidate: Candidate, signer: Certificate) -> tuple[bool, bool, bool]:
@@ -93,19 +94,29 @@ def _no_issuer(errors: list[tuple[Candidate, CryptoError]]) -> Check:
     return undetermined(DS_SIGNATURE, Reason.CSCA_UNKNOWN)
 
 
-def _standing(candidate: Candidate) -> Check:
+def _standing(candidate: Candidate, store: TrustStore, now: datetime) -> Check:
     certificate = candidate.certificate
     evidence = {
         "subject": certificate.subject,
         "serial": f"{certificate.serial:x}",
         "sha256": certificate.fingerprint,
         "standing": candidate.standing.value,
+        **_origin(certificate, store, now),
     }
     if candidate.standing is Standing.TRUSTED:
         return Check(CSCA, Outcome.SUCCESSFUL, evidence=evidence)
     distrusted = candidate.standing is Standing.DISTRUSTED
     outcome = Outcome.FAILED if distrusted else Outcome.UNDETERMINED
     return Check(CSCA, outcome, (Finding(Reason.CSCA_NOT_TRUSTED),), evidence)
+
+
+def _origin(certificate: Certificate, store: TrustStore, now: datetime) -> dict[str, str]:
+    """Where this trust came from, and how many days ago it was brought or, for a list, signed."""
+    source = store.source(certificate)
+    if source is None:
+        return {"trust_data_days": str(store.age(now).days)}
+    since = now - (source.signed_at or source.brought)
+    return {"source": source.name, "trust_data_days": str(since.days)}
 
 
 def _algorithm_evidence(signer: Certificate) -> dict[str, str]:
@@ -134,15 +145,26 @@ def _validity(signer: Certificate, csca: Certificate | None, now: datetime) -> C
     return Check(DS_VALIDITY, Outcome.SUCCESSFUL, evidence=evidence)
 
 
-def _key_period(signer: Certificate, signing_time: datetime | None) -> Check:
+def _key_period(signer: Certificate, signing_time: datetime | None, issued_on: date | None) -> Check:
     if signer.private_key_usage is None:
         return _not_stated(DS_KEY_PERIOD, "private key usage period")
-    if signing_time is None:
+    if signing_time is None and issued_on is None:
         return _not_stated(DS_KEY_PERIOD, "signing time")
     first, last = signer.private_key_usage
-    if (first and signing_time < first) or (last and signing_time > last):
+    if signing_time is not None:
+        outside = bool((first and signing_time < first) or (last and signing_time > last))
+    else:
+        outside = _outside_days(issued_on, first, last)
+    if outside:
         return undetermined(DS_KEY_PERIOD, Reason.SIGNED_OUTSIDE_KEY_PERIOD)
     return Check(DS_KEY_PERIOD, Outcome.SUCCESSFUL)
+
+
+def _outside_days(day: date | None, first: datetime | None, last: datetime | None) -> bool:
+    """A date of issue has no hour and no zone: only a day wholly outside counts."""
+    if day is None:
+        return False
+    return bool((first and day < first.date()) or (last and day > last.date()))
 
 
 def _usage(signer: Certificate) -> Check:

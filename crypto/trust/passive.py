@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 from crypto.certificates import Certificate
 from crypto.errors import UnsupportedAlgorithm
 from crypto.sod import SecurityObject
-from crypto.trust import integrity, issuer, security_object
+from crypto.trust import deviations, integrity, issuer, security_object
 from crypto.trust.store import TrustStore
 from crypto.trust.verdict import Check, Outcome, combine_checks
 
@@ -76,32 +76,52 @@ def passive_authentication(
     document_code: str | None,
     issuing_state: str | None,
     card_access: bytes | None = None,
+    com_lds_version: str | None = None,
+    issued_on: date | None = None,
+    document_number: str = "",
 ) -> PassiveAuthentication:
     """Judges whole files as read: EF.SOD, data groups by number, the groups EF.COM lists (None: no EF.COM).
 
-    `document_code` and `issuing_state` are DG1's, as printed in the MRZ (None: not read). `now` is aware UTC.
-    Never raises for what the chip says.
+    `document_code` and `issuing_state` are DG1's, as printed in the MRZ (None: not read). What else is known
+    helps: `com_lds_version` of EF.COM ("0107"), `issued_on` of DG12, `document_number` of DG1. `now` is aware
+    UTC. Never raises for what the chip says.
     """
     signed = security_object.check_security_object(sod, store)
     parsed, signer = signed.security_object, signed.signer
+    facts = deviations.DocumentFacts(signer, issuing_state, document_code, issued_on, document_number)
+    known = store.deviations(facts)
     if parsed is None:
-        return PassiveAuthentication(_blocked(signed.checks))
+        return PassiveAuthentication(_explained(_blocked(signed.checks), known))
     inside = integrity.check_integrity(
-        parsed, data_groups, listed_in_com=listed_in_com, card_access=card_access
+        parsed,
+        data_groups,
+        listed_in_com=listed_in_com,
+        card_access=card_access,
+        com_lds_version=com_lds_version,
     )
     if signer is None:
-        return PassiveAuthentication(_blocked(signed.checks, inside), parsed)
+        return PassiveAuthentication(_explained(_blocked(signed.checks, inside), known), parsed)
     found = issuer.check_issuer(
         signer,
         store,
         now=now,
         signing_time=parsed.signed_data.signer.signing_time,
         document_code=document_code,
+        issued_on=issued_on,
     )
     state = integrity.check_issuing_state(signer, found.csca, issuing_state)
     covered = _covered(parsed, data_groups) if signed.authentic else frozenset()
-    groups = _groups(signed.checks, found.checks, inside, state)
+    groups = _explained(_groups(signed.checks, found.checks, inside, state), known)
     return PassiveAuthentication(groups, parsed, signer, found.csca, covered)
+
+
+def _explained(
+    groups: Mapping[str, tuple[Check, ...]], known: tuple[tuple[str, deviations.Deviation], ...]
+) -> Mapping[str, tuple[Check, ...]]:
+    """Step 20: what a trusted deviation list explains is undetermined."""
+    return MappingProxyType(
+        {name: tuple(deviations.apply(check, known) for check in checks) for name, checks in groups.items()}
+    )
 
 
 def _groups(*checks: tuple[Check, ...]) -> Mapping[str, tuple[Check, ...]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crypto.certificates import Certificate
+from crypto.certificates.asn1 import single
 from crypto.errors import CryptoError, MalformedData, SignatureInvalid, UnsupportedAlgorithm
-from crypto.sod import SecurityObject, WrongContentType
+from crypto.sod import EF_SOD_TAG, SecurityObject, WrongContentType
 from crypto.trust.store import TrustStore
 from crypto.trust.verdict import Check, Finding, Outcome, Reason
 
@@ -55,7 +56,7 @@ def check_security_object(sod: bytes | None, store: TrustStore) -> SignedObject:
         reason = Reason(parsed.findings[0].reason)
         return SignedObject((parsed, *(undetermined(name, reason) for name in (SIGNER, DIGEST, SIGNATURE))))
     signer_check, signer = _signer(parsed, store)
-    structure = Check(STRUCTURE, Outcome.SUCCESSFUL, evidence=_evidence(parsed))
+    structure = Check(STRUCTURE, Outcome.SUCCESSFUL, evidence=_evidence(parsed, sod or b""))
     checks = (structure, signer_check, _digest(parsed), _signature(parsed, signer, signer_check))
     return SignedObject(checks, parsed, signer)
 
@@ -104,8 +105,10 @@ def _signature(parsed: SecurityObject, signer: Certificate | None, signer_check:
     return Check(SIGNATURE, Outcome.SUCCESSFUL, evidence=evidence)
 
 
-def _evidence(parsed: SecurityObject) -> dict[str, str]:
+def _evidence(parsed: SecurityObject, sod: bytes) -> dict[str, str]:
     evidence = {"hash": parsed.hash_name, "lds_version": parsed.lds_version or "0107 or older"}
     if "sha1" in (parsed.hash_name, parsed.signed_data.signer.digest_name):
         evidence["weak"] = "sha1"
+    if single(sod, EF_SOD_TAG, "EF.SOD").content[1:2] == b"\x80":
+        evidence["deviation"] = "indefinite length"
     return evidence

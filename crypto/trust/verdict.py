@@ -75,6 +75,8 @@ class Reason(StrEnum):
     """EF.COM lists other data groups than EF.SOD."""
     SECINFO_MISMATCH = "SECINFO_MISMATCH"
     """EF.CardAccess is not contained in the signed DG14."""
+    DEVIATION_LISTED = "DEVIATION_LISTED"
+    """A trusted deviation list explains the failure; the detail names the list and the entry's type."""
     NOT_STATED = "NOT_STATED"
     """The chip or certificate does not carry what this optional check needs; the detail says what."""
 

@@ -62,6 +62,16 @@ class Home:
         return self.path / "pki"
 
     @property
+    def trust(self) -> Path:
+        """Trust data of other states, brought by `shekara trust import`; may be absent."""
+        return self.path / "trust"
+
+    @property
+    def trust_directories(self) -> tuple[Path, ...]:
+        """All that the kiosk loads as its trust store: a lab home trusts its own PKI too."""
+        return (self.pki / "trust", self.trust) if self.lab else (self.trust,)
+
+    @property
     def database(self) -> Path:
         return self.path / "db" / "kiosk.db"
 

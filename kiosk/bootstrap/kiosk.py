@@ -225,7 +225,7 @@ def _open_ports(
         press=CardPainter(),
         proof=PixelProof(),
         printer=drivers.open_press(uris["printer"], lab=home.lab),
-        trust=TrustStore.from_directory(lab_pki.trust_directory, loaded_at=clock.now()),
+        trust=TrustStore.from_directory(*home.trust_directories, loaded_at=clock.now()),
         signer=signer,
         card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),

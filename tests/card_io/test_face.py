@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from card_io.errors import CardError, MalformedCardData
-from card_io.lds.face import JPEG, JPEG_2000, build_dg2, parse_dg2
+from card_io.lds.face import build_dg2, parse_dg2
+from card_io.lds.image_header import JPEG, JPEG_2000
 from card_io.tlv import Tlv
 
 IMAGE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2 + b"\xff\xd9"

@@ -58,7 +58,8 @@ def test_whole_document_over_pace(specimen: Any) -> None:
     assert result.active_authentication.outcome is Outcome.SUCCESSFUL
     assert set(result.data_groups) == {1, 2, 11, 14, 15}
     assert [step.step for step in result.steps] == [step for step, _ in STEPS] == list(ReadStep)
-    assert {step.outcome for step in result.steps} == {StepOutcome.DONE}
+    skipped = {step.step for step in result.steps if step.outcome is not StepOutcome.DONE}
+    assert skipped == {ReadStep.CHIP_AUTHENTICATION}
 
 
 @pytest.mark.parametrize("cipher", [1, 2, 3, 4])
@@ -85,8 +86,8 @@ def test_bac_and_plain_documents(make_specimen: Any) -> None:
     assert dict(plain.files) == specimen.files
 
 
-def test_chip_with_integrated_mapping_falls_back_to_bac(make_specimen: Any) -> None:
-    specimen = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.4.2", 2, 12),))
+def test_chip_with_an_unknown_mapping_falls_back_to_bac(make_specimen: Any) -> None:
+    specimen = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.5.2", 2, 12),))
     result = read(specimen.link(), specimen.key)
     assert result.access is not None
     assert (result.access.protocol, result.access.fallback) == ("BAC", True)
@@ -164,7 +165,7 @@ def test_lifted_at_every_command_is_aborted_and_keeps_what_was_read(
         assert len(result.files) >= kept
         kept = len(result.files)
     assert result.problem is None
-    assert count > 30
+    assert count > 20
 
 
 def test_cancel_stops_between_blocks(specimen: Any) -> None:
@@ -267,7 +268,10 @@ class Memory:
             return Response(b"", 0x9000)
         odd = command.ins == 0xB1
         offset = int.from_bytes(Tlv(command.data).value, "big") if odd else command.p1 << 8 | command.p2
-        wanted = (command.le or 0) - (4 if odd else 0)
+        offset = command.p2 if not odd and command.p1 & 0x80 else offset
+        wanted = command.le or 0
+        if odd:  # the object around the data is part of Le
+            wanted -= 2 if wanted < 0x82 else 3 if wanted < 0x103 else 4
         self.reads.append((offset, wanted))
         if wanted > self.limit:
             return Response(b"", self.status)

@@ -257,7 +257,7 @@ def test_other_country_signed(make_specimen: Any, store: TrustStore, now: dateti
 def test_fallback_is_noted_and_downgrade_is_not_green(
     make_specimen: Any, store: TrustStore, now: datetime
 ) -> None:
-    integrated = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.4.2", 2, 12),))
+    integrated = make_specimen(pace=(PaceInfo("0.4.0.127.0.7.2.2.4.5.2", 2, 12),))
     report = inspect(read(integrated.link(), integrated.key), store=store, now=now, optical=integrated.mrz)
     assert (ReportReason.PACE_FALLBACK_BAC, "CARD_PROTOCOL_UNSUPPORTED") in found(report)
     assert report.outcome("chip_access") is O.SUCCESSFUL

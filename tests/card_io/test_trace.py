@@ -62,7 +62,14 @@ def test_replay_refuses_other_commands() -> None:
 def test_published_traces_load() -> None:
     for path in VECTORS.glob("trace_*.json"):
         trace = json.loads(path.read_text())
-        assert len(load(json.dumps(trace["apdus"]))) == len(trace["apdus"])
+        exchanges = load(path.read_text())
+        assert exchanges == load(json.dumps(trace["apdus"]))
+        chip = Replay(exchanges)
+        for exchange in exchanges:  # as a card behind a reader
+            assert chip.transmit(exchange.command) == exchange.response
+        assert chip.finished
+        assert chip.transmit(exchanges[0].command) == b"\x6f\x00"
+        assert chip.transmit(b"") == b"\x6f\x00"
 
 
 @given(st.text(max_size=30) | st.recursive(st.integers() | st.text(), st.lists).map(json.dumps))

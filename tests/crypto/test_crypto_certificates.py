@@ -1,6 +1,7 @@
 """Certificates, keys and CRLs: what is read, what is refused, what the profile demands."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from crypto.certificates import (
     load_public_key,
     verify_signature,
 )
-from crypto.certificates.asn1 import check_nesting, elements, encode, to_der
+from crypto.certificates.asn1 import check_nesting, elements, encode, single, to_der
 from crypto.certificates.certificate import DocumentTypeList
 from crypto.certificates.keys import hash_object, library_curve
 from crypto.cms import SignedData
@@ -27,6 +28,7 @@ from crypto.errors import MalformedData, PolicyRefused, SignatureInvalid, Unsupp
 from crypto.issuing import Period, Subject, build_csca, build_document_signer, generate_ec_key
 from crypto.pki_lab import LabPki
 from crypto.primitives import Cipher, decrypt_cbc, encrypt_block
+from crypto.signer import sign_with
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SUPPORTED = [name for name in CURVES if name.startswith("secp") or name[-5:] in ("256r1", "384r1", "512r1")]
@@ -224,3 +226,56 @@ def test_compressed_named_key_loads() -> None:
     loaded = load_public_key(spki)
     assert isinstance(loaded, ec.EllipticCurvePublicKey)
     assert loaded.public_numbers() == key.public_numbers()
+
+
+def _odd(serial: int, country: str, change: Callable[[bytes], bytes] = lambda tbs: tbs) -> Certificate:
+    """A self-signed certificate whose signed part was changed before it was signed."""
+    key = generate_ec_key("brainpoolP256r1", lambda count: bytes(range(count)))
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    period = Period(when, when + timedelta(days=9), when + timedelta(days=9))
+    plain = build_csca(key, Subject("KZ", "LAB", "KAZ"), period, serial=0x0102030405)
+    tbs = plain.tbs.replace(bytes.fromhex("02050102030405"), core.Integer(serial).dump())
+    content = change(
+        single(_resized(tbs), 0x30, "tbs").content.replace(b"\x13\x02KZ", b"\x13\x02" + country.encode())
+    )
+    body = encode(0x30, content)
+    signature = sign_with(key, SignatureAlgorithm("ecdsa", "sha256"), body)
+    return Certificate.parse(
+        encode(0x30, body + plain.signature_algorithm + encode(0x03, b"\x00" + signature))
+    )
+
+
+def _resized(tbs: bytes) -> bytes:
+    """The outer length put right after a change of size inside."""
+    return encode(0x30, tbs[4:]) if tbs[1] == 0x82 else encode(0x30, tbs[3:])
+
+
+@pytest.mark.parametrize("serial", [-78, 0, -(1 << 150)])
+def test_odd_serials_lower_case_and_extra_der(serial: int) -> None:
+    """All of these are in published master lists; the signature holds over the bytes as found."""
+    for change in (lambda tbs: tbs, lambda tbs: tbs + b"\x05\x00", lambda tbs: tbs + b"\x84\x00"):
+        odd = _odd(serial, "kz", change)
+        assert (odd.serial, odd.country, odd.issuer_country) == (serial, "KZ", "KZ")
+        odd.verify_signed_by(odd)
+
+
+def test_broken_helpful_extensions_are_absent_and_others_malformed() -> None:
+    key_id, usage = bytes.fromhex("0603551d0e"), bytes.fromhex("0603551d0f")
+    broken = _odd(5, "KZ", lambda tbs: _spoiled(tbs, key_id))
+    assert broken.subject_key_id is None
+    broken.verify_signed_by(broken)
+    with pytest.raises(MalformedData):
+        _odd(5, "KZ", lambda tbs: _spoiled(tbs, usage))
+
+
+def _spoiled(tbs: bytes, oid: bytes) -> bytes:
+    """The value of one extension gets another tag."""
+    at = tbs.index(oid) + len(oid)
+    at += 3 if tbs[at] == 0x01 else 0
+    return tbs[: at + 2] + b"\x0c" + tbs[at + 3 :]
+
+
+def test_extra_data_in_an_algorithm_identifier() -> None:
+    """Six certificates of the German list say ecdsa-with-SHA with parameters, which have no place there."""
+    plain = SignatureAlgorithm("ecdsa", "sha256").dump()
+    assert SignatureAlgorithm.parse(encode(0x30, plain[2:] + b"\x05\x00")) == SignatureAlgorithm.parse(plain)

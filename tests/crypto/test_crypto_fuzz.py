@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,17 @@ from crypto.certificates import Certificate, CertificateRevocationList, Signatur
 from crypto.certificates.asn1 import to_der
 from crypto.cms import SignedData
 from crypto.errors import CryptoError
-from crypto.pki_lab import LabPki
+from crypto.pki_lab import (
+    DeviationEntry,
+    LabPki,
+    LabSpec,
+    Zoo,
+    build_deviation_list,
+    build_master_list,
+)
 from crypto.sod import SecurityObject
-from crypto.trust import Outcome, TrustStore, passive_authentication
+from crypto.trust import DeviationList, MasterList, Outcome, TrustStore, passive_authentication
+from crypto.trust.bundles import parts
 
 
 def certificate(data: bytes) -> None:
@@ -37,11 +46,24 @@ def security_object(data: bytes) -> None:
     repr(SecurityObject.parse(data).document_signer)
 
 
+def master_list(data: bytes) -> None:
+    parsed = MasterList.parse(data)
+    parsed.anchor(parsed.certificates)
+
+
+def taken_apart(data: bytes) -> None:
+    for part in parts(data):
+        assert part.called
+
+
 PARSERS: tuple[Callable[[bytes], object], ...] = (
     certificate,
     crl,
     signed_data,
     security_object,
+    master_list,
+    DeviationList.parse,
+    taken_apart,
     load_public_key,
     SignatureAlgorithm.parse,
     lambda data: to_der(data, "test"),
@@ -121,3 +143,48 @@ def test_truncated(zoo: LabPki, data_groups) -> None:
     for length in range(0, len(sod), 3):
         with pytest.raises(CryptoError):
             SecurityObject.parse(sod[:length])
+
+
+LISTS = """
+[[authority]]
+country = "KZ"
+[[signer]]
+country = "KZ"
+name = "lists"
+purpose = "master_list"
+[[signer]]
+country = "KZ"
+name = "defects"
+purpose = "deviation_list"
+"""
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> tuple[bytes, bytes]:
+    """A master list and a deviation list that uses every field."""
+    folder = tmp_path_factory.mktemp("lists") / "pki"
+    lab = LabPki.create(folder, seed="lists", now=now, spec=LabSpec.from_toml(LISTS))
+    entry = DeviationEntry("2.2", lab.csca("KZ"), "P", (now, now), ("A1", "B2"), 2)
+    master = build_master_list([lab.csca("KZ")], lab.signer("KZ", "lists"), signing_time=now)
+    return master, build_deviation_list([entry], lab.signer("KZ", "defects"), signing_time=now)
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
+def test_flipped_lists(lists: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch, flip: int) -> None:
+    """The signature is switched off, so that every flip reaches the parser of the content."""
+    monkeypatch.setattr(SignedData, "verify", lambda *_: ())
+    parsers: tuple[Callable[[bytes], object], ...] = (MasterList.parse, DeviationList.parse)
+    for parse, good in zip(parsers, lists, strict=True):
+        parse(good)
+        for index in range(0, len(good), 3):
+            broken = bytearray(good)
+            broken[index] ^= flip
+            survives(parse, bytes(broken))
+            survives(taken_apart, bytes(broken))
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=100, deadline=None)
+def test_arbitrary_text(text: str) -> None:
+    survives(taken_apart, f"dn: x\n{text}".encode())
+    survives(lambda data: Zoo.from_toml(data.decode()), text.encode())

@@ -129,3 +129,19 @@ def test_store_reads_pem_and_lists_what_it_cannot(zoo: LabPki, tmp_path: Path, n
     assert len(store) == 2
     assert [name for name, _ in store.rejected] == ["bad.cer"]
     assert [item.certificate for item in store.candidates(zoo.signer("KZ").certificate)] == [zoo.csca("KZ")]
+
+
+def test_a_lab_of_an_older_version_opens(tmp_path: Path, now) -> None:
+    """Its description says `trusted` where ours says `standing`, and knows no purpose of a signer."""
+    import json
+
+    lab = LabPki.create(tmp_path / "lab", seed="x", now=now, countries=("KZ",))
+    file = lab.directory / "lab.json"
+    document = json.loads(file.read_text())
+    for table in document["authority"]:
+        table["trusted"] = table.pop("standing") == "trusted"
+        del table["rollover"], table["reissued_days"]
+    for table in document["signer"]:
+        del table["purpose"], table["usage"]
+    file.write_text(json.dumps(document))
+    assert LabPki.open(lab.directory).spec == lab.spec

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hardware_mocks import chip_access as access
 from hardware_mocks import chip_math
 from hardware_mocks.chip import Card, passport_image
-from hardware_mocks.chip_apdu import objects, template, tlv
+from hardware_mocks.chip_apdu import decode_command, objects, template, tlv
+from hardware_mocks.chip_pace import PACE_ECDH_GM
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 AID = "00A4040C07A0000002471001"
@@ -59,7 +60,7 @@ def replay(*values: bytes) -> access.RandomBytes:
 def passport(mrz: bytes = b"L898902C<369080619406236", **options: Any) -> Card:
     random = options.pop("random", None)
     files = {
-        "mf/011C": options.pop("card_access", card_access((access.PACE_ECDH_GM + b"\x02", 13))),
+        "mf/011C": options.pop("card_access", card_access((PACE_ECDH_GM + b"\x02", 13))),
         "app/0101": DG1,
         "app/0102": DG2,
         "app/011E": bytes.fromhex("60145F0104303130375F36063034303030305C026175"),
@@ -150,7 +151,7 @@ def general_authenticate(card: Card, tag: int, value: bytes, *, last: bool = Fal
 def pace(card: Card, variant: int, parameter: int, password: bytes, reference: int = 1) -> Terminal:
     """The terminal's half of PACE-ECDH-GM; scalar multiplication on the mapped point is the chip's code."""
     suite, curve = access.SUITES[variant], chip_math.PARAMETERS[parameter]
-    oid = access.PACE_ECDH_GM + bytes([variant])
+    oid = PACE_ECDH_GM + bytes([variant])
     choice = tlv(0x80, oid) + bytes([0x83, 1, reference, 0x84, 1, parameter])
     assert card.transmit(bytes([0, 0x22, 0xC1, 0xA4, len(choice)]) + choice) == b"\x90\x00"
     z = general_authenticate(card, 0, b"")[0x80]
@@ -218,7 +219,7 @@ def test_pace_answers_with_the_octets_of_the_worked_example() -> None:
 
 @pytest.mark.parametrize(("variant", "parameter"), [*product(access.SUITES, CURVES)])
 def test_every_cipher_and_curve_opens_the_chip(variant: int, parameter: int) -> None:
-    offered = card_access((access.PACE_ECDH_GM + bytes([variant]), parameter))
+    offered = card_access((PACE_ECDH_GM + bytes([variant]), parameter))
     mrz = b"L898902C<369080619406236"
     card = passport(mrz, card_access=offered, can="123456", bac=False)
     for password, reference in ((hashlib.sha1(mrz).digest(), 1), (b"123456", 2)):
@@ -363,6 +364,24 @@ def test_a_long_rsa_signature_needs_extended_length() -> None:
     assert terminal.send("0C880000", bytes(8), b"\x00") == (b"", 0x6700)
     signature, sw = terminal.send("0C880000", bytes(8), b"\x00\x00", extended=True)
     assert (len(signature), sw) == (256, 0x9000)
+
+
+@pytest.mark.parametrize("row", vector("aa_iso9796_2_frames.json")["rows"], ids=lambda row: row["hash"])
+def test_the_frame_that_is_signed_is_the_published_one(row: dict[str, str]) -> None:
+    parts = bytes.fromhex(row["m1"]), bytes.fromhex(row["rnd_ifd"])
+    assert access.recoverable_frame(row["hash"].lower(), *parts).hex().upper() == row["f"]
+
+
+def test_a_recorded_active_authentication_is_wrapped_bit_for_bit() -> None:
+    trace = vector("trace_aa_rsa.json")
+    before = trace["before"]
+    keys = bytes.fromhex(before["ks_enc"]), bytes.fromhex(before["ks_mac"])
+    channel = access.SecureChannel(access.TDES, *keys, int(before["ssc"], 16))
+    ((command, answer),) = trace["apdus"]
+    plain = channel.unwrap(decode_command(bytes.fromhex(command)))
+    assert plain.data.hex() == trace["rnd_ifd"]
+    assert channel.wrap(plain.ins, bytes.fromhex(trace["signature"]), 0x9000).hex() == answer.lower()
+    assert channel.ssc == int(trace["after_ssc"], 16)
 
 
 def test_no_key_no_active_authentication() -> None:

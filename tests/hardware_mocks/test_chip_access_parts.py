@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hardware_mocks import chip_access as access
 from hardware_mocks import chip_math
 from hardware_mocks.chip import Card, passport_image
+from hardware_mocks.chip_agreement import draw_below
 from hardware_mocks.chip_apdu import decode_command, tlv
+from hardware_mocks.chip_pace import PACE_ECDH_GM, offered_pace
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CARD_ACCESS = bytes.fromhex("31143012060A04007F0007020204020202010202010D")
@@ -76,18 +78,19 @@ def test_octets_that_are_no_point_are_refused(octets: bytes) -> None:
         ("3100", set()),
         ("", set()),
         ("3114", set()),
-        ("31143012060A04007F0007020204020202010202010E", set()),  # brainpoolP320r1: not in this chip
+        ("31143012060A04007F0007020204020202010202010E", {14}),
+        ("31143012060A04007F00070202040202020102020103", set()),  # reserved
         ("31113012060A04007F00070202040202020102", set()),
     ],
 )
 def test_the_chip_offers_what_its_card_access_and_its_code_share(card_access: str, offered: set[int]) -> None:
-    found = access.offered_pace(bytes.fromhex(card_access))
-    assert found.get(access.PACE_ECDH_GM + b"\x02", set()) == offered
+    found = offered_pace(bytes.fromhex(card_access))
+    assert found.get(PACE_ECDH_GM + b"\x02", set()) == offered
 
 
 def test_scalars_out_of_range_are_drawn_again() -> None:
     draws = [b"\xff" * 32, bytes(32), bytes(31) + b"\x05"]
-    assert access.draw_scalar(chip_math.P256, lambda _: draws.pop(0)) == 5
+    assert draw_below(chip_math.P256.n, 32, lambda _: draws.pop(0)) == 5
 
 
 @pytest.mark.parametrize("row", vector("icao_sm_d4.json")["rows"], ids=lambda row: row["protected"][:12])

@@ -10,7 +10,7 @@ from card_io.emrtd.checks import ReportReason
 from card_io.errors import CardErrorCode
 from card_io.lds.mrz_findings import FindingCode
 from crypto.errors import CryptoErrorCode
-from crypto.trust import Outcome, Reason
+from crypto.trust import ImportReason, Outcome, Reason
 from kiosk.domain.card import JobState
 from kiosk.domain.cases import DecisionOutcome, Stage
 from kiosk.domain.stay import EntitlementReason
@@ -24,6 +24,7 @@ CODES: tuple[type[StrEnum], ...] = (
     CardErrorCode,
     CryptoErrorCode,
     Reason,
+    ImportReason,
     ReportReason,
     FindingCode,
     EntitlementReason,

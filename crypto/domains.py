@@ -1,0 +1,300 @@
+"""Groups that PACE runs in, elliptic curve or finite field, behind one face (Doc 9303-11 section 9.5.1).
+
+Owns the operations of the protocol and of its mappings. Elements are bytes as they travel: 04 || X || Y for a
+point, the unsigned integer without leading zeros for a number. Every operation checks the elements it is
+given: on the curve or in the subgroup, never the identity. Where the library knows the curve well its code
+multiplies; only the sign of y is found here.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.ecmath import CURVES, STANDARDIZED, Curve, Point, add, decode_point, encode_point, multiply
+from crypto.errors import MalformedData, UnsupportedAlgorithm
+from crypto.modp import MODP_GROUPS, ModpGroup, check_member
+from crypto.primitives import Cipher, RandomBytes, encrypt_cbc
+
+_SURPLUS = 8  # random bytes beyond the order: the bias becomes negligible (FIPS 186-5 A.2.1)
+# Where two agreements of the library beat one multiplication here; p = 3 mod 4 for all of them.
+_FAST = frozenset({"secp192r1", "secp256r1", "secp384r1", "secp521r1"})
+# Doc 9303-11 section 4.4.3.3.1 constants c0 and c1 of the pseudo-random function, by block of output
+_CONSTANTS: Mapping[int, tuple[bytes, bytes]] = MappingProxyType(
+    {
+        16: (
+            bytes.fromhex("a668892a7c41e3ca739f40b057d85904"),
+            bytes.fromhex("a4e136ac725f738b01c1f60217c188ad"),
+        ),
+        32: (
+            bytes.fromhex("d463d65234124ef7897054986dca0a174e28df758cbaa03f240616414d5a1676"),
+            bytes.fromhex("54bd7255f0aaf831bec3423fcf39d69b6cbf066677d0faae5aadd99df8e53517"),
+        ),
+    }
+)
+
+
+class Domain(Protocol):
+    """A group of prime order with its generator."""
+
+    @property
+    def name(self) -> str:
+        """Curve or group name."""
+
+    @property
+    def kind(self) -> str:
+        """ECDH or DH."""
+
+    @property
+    def strength(self) -> int:
+        """Security in bits, as NIST SP 800-57 part 1 table 2 compares groups."""
+
+    @property
+    def generator(self) -> bytes:
+        """The standard generator."""
+
+    def private_key(self, random: RandomBytes) -> int:
+        """Uniform in 1 .. order - 1."""
+
+    def power(self, scalar: int, element: bytes) -> bytes:
+        """The element taken `scalar` times; MalformedData for a foreign element or the identity."""
+
+    def combine(self, first: bytes, second: bytes) -> bytes:
+        """Sum of points or product of numbers; MalformedData for foreign elements or the identity."""
+
+    def secret(self, scalar: int, element: bytes) -> bytes:
+        """What a key agreement gives to the KDF: x, or the number, in the full length of the field."""
+
+    def integrated(self, value: int) -> bytes:
+        """The element that the integrated mapping makes of the pseudo-random field element."""
+
+    @property
+    def modulus(self) -> int:
+        """The prime p of the field."""
+
+
+@dataclass(frozen=True)
+class EcDomain:
+    """A curve."""
+
+    curve: Curve
+    kind: str = "ECDH"
+
+    @property
+    def name(self) -> str:
+        """The curve's name."""
+        return self.curve.name
+
+    @property
+    def strength(self) -> int:
+        """Half the bits of the order."""
+        return self.curve.n.bit_length() // 2
+
+    @property
+    def modulus(self) -> int:
+        """The prime of the field."""
+        return self.curve.p
+
+    @property
+    def generator(self) -> bytes:
+        """The base point."""
+        return encode_point(self.curve, self.curve.generator)
+
+    def private_key(self, random: RandomBytes) -> int:
+        """Uniform in 1 .. n - 1."""
+        return _scalar(random, self.curve.size, self.curve.n)
+
+    def power(self, scalar: int, element: bytes) -> bytes:
+        """A multiple of the point."""
+        point = decode_point(self.curve, element)
+        result = _multiply_fast(self.curve, scalar % self.curve.n, point)
+        return self._finite(result if result is not None else multiply(self.curve, scalar, point))
+
+    def combine(self, first: bytes, second: bytes) -> bytes:
+        """The sum of two points."""
+        points = decode_point(self.curve, first), decode_point(self.curve, second)
+        return self._finite(add(self.curve, *points))
+
+    def secret(self, scalar: int, element: bytes) -> bytes:
+        """x of the multiple, as long as the field."""
+        point = decode_point(self.curve, element)
+        x = _x_of_multiple(self.curve, scalar % self.curve.n, point)
+        if x is None:
+            return self.power(scalar, element)[1 : 1 + self.curve.size]
+        return x.to_bytes(self.curve.size, "big")
+
+    def integrated(self, value: int) -> bytes:
+        """Point encoding for the integrated mapping (Doc 9303-11 section 4.4.3.3.2, appendix H.1)."""
+        return encode_point(self.curve, encode_to_point(self.curve, value))
+
+    def _finite(self, point: Point | None) -> bytes:
+        if point is None:
+            raise MalformedData(f"point at infinity of {self.name}")
+        return encode_point(self.curve, point)
+
+
+@dataclass(frozen=True)
+class DhDomain:
+    """A subgroup modulo a prime."""
+
+    group: ModpGroup
+    kind: str = "DH"
+
+    @property
+    def name(self) -> str:
+        """The group's name."""
+        return self.group.name
+
+    @property
+    def strength(self) -> int:
+        """80 bits for a prime of 1024 bits, 112 for 2048."""
+        return 80 if self.group.p.bit_length() < 2048 else 112
+
+    @property
+    def modulus(self) -> int:
+        """The prime of the field."""
+        return self.group.p
+
+    @property
+    def generator(self) -> bytes:
+        """g."""
+        return _octets(self.group.g)
+
+    def private_key(self, random: RandomBytes) -> int:
+        """Uniform in 1 .. q - 1."""
+        return _scalar(random, (self.group.q.bit_length() + 7) // 8, self.group.q)
+
+    def power(self, scalar: int, element: bytes) -> bytes:
+        """element ^ scalar."""
+        return self._proper(pow(self._decode(element), scalar % self.group.q, self.group.p))
+
+    def combine(self, first: bytes, second: bytes) -> bytes:
+        """The product of two numbers."""
+        return self._proper(self._decode(first) * self._decode(second) % self.group.p)
+
+    def secret(self, scalar: int, element: bytes) -> bytes:
+        """element ^ scalar, as long as p."""
+        return self.power(scalar, element).rjust(self.group.size, b"\x00")
+
+    def integrated(self, value: int) -> bytes:
+        """value ^ ((p - 1) / q), which lies in the subgroup (Doc 9303-11 section 4.4.3.3.2)."""
+        return self._proper(pow(value, (self.group.p - 1) // self.group.q, self.group.p))
+
+    def _decode(self, element: bytes) -> int:
+        if not 0 < len(element) <= self.group.size + 1:  # one zero byte in front is met
+            raise MalformedData(f"number of {len(element)} bytes for {self.name}")
+        value = int.from_bytes(element, "big")
+        return value if value == self.group.g else check_member(self.group, value)
+
+    def _proper(self, value: int) -> bytes:
+        if value in (0, 1):
+            raise MalformedData(f"identity of {self.name}")
+        return _octets(value)
+
+
+DOMAINS: Mapping[int, Domain] = MappingProxyType(
+    {
+        **{number: DhDomain(group) for number, group in MODP_GROUPS.items()},
+        **{number: EcDomain(CURVES[name]) for number, name in STANDARDIZED.items()},
+    }
+)
+"""Standardised domain parameters by id: 0 to 2 and 8 to 18 (Doc 9303-11 section 9.5.1), others reserved."""
+
+
+def same_element(first: bytes, second: bytes) -> bool:
+    """Whether two encodings are one element, in constant time; zero bytes in front do not count."""
+    size = max(len(first), len(second))
+    return hmac.compare_digest(first.rjust(size, b"\x00"), second.rjust(size, b"\x00"))
+
+
+def pseudo_random(cipher: Cipher, nonce: bytes, key: bytes, modulus: int) -> int:
+    """R_p(s, t): field element from the chip's nonce s and our nonce t (Doc 9303-11 section 4.4.3.3.1).
+
+    MalformedData unless s has one block of 16 bytes (3DES, AES-128) or 32 (AES-192, AES-256).
+    """
+    block = 16 if cipher.key_length == 16 else 32
+    if len(nonce) != block or len(key) != cipher.key_length:
+        raise MalformedData(f"nonces of {len(nonce)} and {len(key)} bytes for {cipher.label}")
+    c0, c1 = _CONSTANTS[block]
+    iv = bytes(cipher.block_size)
+    state = encrypt_cbc(cipher, key, iv, nonce)[: cipher.key_length]
+    output = b""
+    while 8 * len(output) < modulus.bit_length() + 64:
+        output += encrypt_cbc(cipher, state, iv, c1)
+        state = encrypt_cbc(cipher, state, iv, c0)[: cipher.key_length]
+    return int.from_bytes(output, "big") % modulus
+
+
+def encode_to_point(curve: Curve, value: int) -> Point:
+    """Simplified Shallue-Woestijne-Ulas for p = 3 mod 4 (Doc 9303-11 section 4.4.3.3.2, appendix H.1).
+
+    UnsupportedAlgorithm for other primes (P-224), MalformedData for the three values without an image.
+    """
+    p, a, b = curve.p, curve.a, curve.b
+    if p % 4 != 3:
+        raise UnsupportedAlgorithm(f"integrated mapping on {curve.name}")
+    alpha = -value * value % p
+    denominator = (alpha + alpha * alpha) % p
+    if denominator == 0:
+        raise MalformedData("no point for this value")
+    x2 = -b * pow(a, -1, p) * (1 + pow(denominator, -1, p)) % p
+    x3 = alpha * x2 % p
+    h2 = (x2 * x2 * x2 + a * x2 + b) % p
+    u = value * value * value * h2 % p
+    root = pow(h2, p - 1 - (p + 1) // 4, p)
+    if root * root * h2 % p == 1:
+        return x2, root * h2 % p
+    return x3, root * u % p
+
+
+def _scalar(random: RandomBytes, size: int, order: int) -> int:
+    return int.from_bytes(random(size + _SURPLUS), "big") % (order - 1) + 1
+
+
+def _octets(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def _library_curve(curve: Curve) -> ec.EllipticCurve | None:
+    try:
+        return ec.get_curve_for_oid(x509.ObjectIdentifier(curve.oid))()
+    except LookupError:
+        return None
+
+
+def _x_of_multiple(curve: Curve, scalar: int, point: Point) -> int | None:
+    """x of scalar * point by the library; None if it does not know the curve or the scalar is zero."""
+    known = _library_curve(curve)
+    if known is None or not 0 < scalar < curve.n:
+        return None
+    public = ec.EllipticCurvePublicNumbers(*point, known).public_key()
+    shared = ec.derive_private_key(scalar, known).exchange(ec.ECDH(), public)
+    return int.from_bytes(shared, "big")
+
+
+def _multiply_fast(curve: Curve, scalar: int, point: Point) -> Point | None:
+    """scalar * point by the library, None where own arithmetic must do.
+
+    The library gives x only. y is a square root, and its sign shows in x of (scalar + 1) * point.
+    """
+    known = _library_curve(curve)
+    if known is None or not 1 < scalar < curve.n - 2:
+        return None
+    if point == curve.generator:
+        numbers = ec.derive_private_key(scalar, known).public_key().public_numbers()
+        return numbers.x, numbers.y
+    if curve.name not in _FAST:
+        return None
+    x, following = _x_of_multiple(curve, scalar, point), _x_of_multiple(curve, scalar + 1, point)
+    if x is None or x == point[0]:
+        return None
+    y = pow(x * x * x + curve.a * x + curve.b, (curve.p + 1) // 4, curve.p)
+    slope = (y - point[1]) * pow(x - point[0], -1, curve.p)
+    fits = (slope * slope - x - point[0] - (following or 0)) % curve.p == 0
+    return (x, y) if fits else (x, curve.p - y)
