@@ -14,6 +14,11 @@ from kiosk.capture.mrz.straighten import FOLD, folded, stacked
 from kiosk.errors import ErrorCode, KioskError
 
 NAMES = ("finder", "centres", "lines")
+SHAPES = {
+    "finder": (1, 16, 120, 160),
+    "centres": (1, 16, 32, 176),
+    "lines": (1, 4, 32, 460),
+}
 MODEL = Path(__file__).parent / "model"  # beside this file; the package is installed unpacked
 
 Float = NDArray[np.float32]
@@ -35,7 +40,7 @@ class Networks:
 
     def lines(self, strips: NDArray[np.uint8]) -> Float:
         """n x cells x 40 of strips: logits of 37 symbols and of no character, then dx and dy in pitches."""
-        return self._run("lines", stacked(strips))[0].transpose(1, 2, 0)
+        return np.asarray(self._run("lines", stacked(strips))[0].transpose(1, 2, 0))
 
     def _run(self, name: str, pictures: Float) -> Float:
         net = self._nets[name]

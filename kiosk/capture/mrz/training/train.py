@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kiosk.capture.mrz.networks import SHAPES
 from kiosk.capture.mrz.straighten import FOLD, folded, stacked
 from kiosk.capture.mrz.training import samples
 from kiosk.capture.mrz.training.nets import (
@@ -37,7 +38,6 @@ TRAIN_SEED, TEST_SEED = 1, 2  # of pages; the bench's seeds are its own
 STRIP_COLUMNS = 30
 FRAME_SIZES = ((640, 480), (480, 640), (512, 512), (640, 416))
 MEAN_DECAY = 0.997
-SHAPES = {"finder": (1, 16, 120, 160), "centres": (1, 16, 32, 176), "lines": (1, 4, 32, 460)}
 
 Random = np.random.Generator
 Losses = Callable[[nn.Module, Random, Pool], Tensor]
