@@ -71,7 +71,7 @@ class Centres(nn.Module):
 
 
 class Lines(nn.Sequential):
-    """Strips below each other, folded by 2 (1 x 4 x 16 n x 10 k), to 1 x 40 x n x k.
+    """Strips of a document below each other, folded by 2 (b x 4 x 16 n x 10 k), to b x 40 x n x k.
 
     Channels: logits of 37 symbols and of no character, dx, dy.
     """
@@ -120,14 +120,13 @@ def centres_loss(out: Tensor, target: Tensor) -> Tensor:
 
 
 def by_strip(out: Tensor) -> Tensor:
-    """n x 40 x k of what Lines gives."""
-    return out[0].transpose(0, 1)
+    """b n x 40 x k of what Lines gives."""
+    return out.transpose(1, 2).flatten(0, 1)
 
 
 def lines_loss(out: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
-    """Cross-entropy per cell, and offsets of cells that show a character."""
-    flat = by_strip(out)
-    entropy = nn.functional.cross_entropy(flat[:, :CLASSES], classes, ignore_index=-1)
+    """Cross-entropy per cell, and offsets of cells that show a character; `out` is that of `by_strip`."""
+    entropy = nn.functional.cross_entropy(out[:, :CLASSES], classes, ignore_index=-1)
     shown = ((classes >= 0) & (classes < REJECT)).float()[:, None]
-    apart = ((flat[:, CLASSES:] - offsets).abs() * shown).sum() / (shown.sum() * 2 + 1)
+    apart = ((out[:, CLASSES:] - offsets).abs() * shown).sum() / (shown.sum() * 2 + 1)
     return entropy + apart
