@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,43 @@ TD3 = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F120
 MISREAD = (TD3[0].replace("ANNA", "ANHA"), TD3[1])
 
 
+@dataclass(frozen=True)
+class Known:
+    """Details that are given."""
+
+    seen: tuple[tuple[float, ...], ...]
+    named: Mapping[str, FieldReading]
+    others: tuple[Candidate, ...] = ()
+    openers: tuple[KeyCandidate, ...] = ()
+
+    def characters(self) -> tuple[tuple[float, ...], ...]:
+        return self.seen
+
+    def fields(self) -> Mapping[str, FieldReading]:
+        return self.named
+
+    def alternatives(self) -> tuple[Candidate, ...]:
+        return self.others
+
+    def keys(self) -> tuple[KeyCandidate, ...]:
+        return self.openers
+
+
 def reading(scale: float = 10.0) -> Reading:
     matrix = np.array([[scale, 0, 50], [0, scale, 100], [0, 0, 1]], np.float64)
     decoded = Decoded(
         lines=TD3,
         form="TD3",
-        characters=tuple((0.5,) + (1.0,) * 43 for _ in TD3),
         confidence=0.987654321,
         key_confidence=0.99,
         certain=True,
-        fields={"number": FieldReading("L898902C3", 0.9, covered=True, agrees=True)},
         unchecked=("names",),
-        alternatives=(Candidate(MISREAD, 0.01),),
-        keys=(KeyCandidate("L898902C3", "740812", "120415", 0.99),),
+        details=Known(
+            seen=tuple((0.5,) + (1.0,) * 43 for _ in TD3),
+            named={"number": FieldReading("L898902C3", 0.9, covered=True, agrees=True)},
+            others=(Candidate(MISREAD, 0.01),),
+            openers=(KeyCandidate("L898902C3", "740812", "120415", 0.99),),
+        ),
     )
     return Reading(decoded, Grid(matrix, 44, 2, 1.66), np.zeros((2, 44, 37), np.float32))
 

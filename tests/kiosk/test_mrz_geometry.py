@@ -25,8 +25,9 @@ from kiosk.capture.mrz.straighten import (
     LINE_HEIGHT,
     PITCH,
     block_matrix,
-    normalised,
+    folded,
     sample,
+    stacked,
     strip_matrix,
     strip_size,
     strips,
@@ -108,11 +109,23 @@ def test_a_piece_outside_the_picture_repeats_its_edge() -> None:
 
 def test_network_input_has_no_mean_and_even_spread() -> None:
     pictures = np.random.default_rng(3).integers(0, 256, (4, 32, 920), dtype=np.uint8)
-    values = normalised(pictures)
-    assert values.shape == (4, 1, 32, 920)
+    values = folded(pictures, 4)
+    assert values.shape == (4, 16, 8, 230)
     assert np.abs(values.mean(axis=(1, 2, 3))).max() < 1e-3
     assert np.abs(values.std(axis=(1, 2, 3)) - 1).max() < 0.1
-    assert (normalised(np.full((1, 32, 40), 9, np.uint8)) == 0).all()
+    assert (folded(np.full((1, 32, 40), 9, np.uint8), 4) == 0).all()
+
+
+def test_squares_of_pixels_become_channels_and_strips_stand_below_each_other() -> None:
+    pictures = np.random.default_rng(4).integers(0, 256, (3, 32, 40), dtype=np.uint8)
+    apart, below = folded(pictures, 2), stacked(pictures)
+    assert below.shape == (1, 4, 48, 20)
+    for number, picture in enumerate(pictures):
+        plain = (picture - picture.mean()) / (picture.std() + 4)
+        for channel, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+            wanted = plain[row::2, column::2]
+            assert apart[number, channel] == pytest.approx(wanted, abs=1e-4)
+            assert below[0, channel, number * 16 : (number + 1) * 16] == pytest.approx(wanted, abs=1e-4)
 
 
 @pytest.mark.parametrize("index", range(8))

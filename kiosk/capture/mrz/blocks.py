@@ -115,7 +115,7 @@ def _better(first: Shown, second: Shown) -> Shown:
 
 
 def _shown(gray: Gray, grid: Grid, networks: Networks) -> Shown:
-    out = networks.lines(strips(gray, grid)).transpose(0, 2, 1)
+    out = networks.lines(strips(gray, grid))
     logits, offsets = out[:, :, : SYMBOL_COUNT + 1], out[:, :, SYMBOL_COUNT + 1 :]
     logits = logits - logits.max(axis=2, keepdims=True)
     all_classes = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))

@@ -144,27 +144,45 @@ def _reads(near: list[tuple[Zone, float]], total: float) -> list[_Read]:
 
 def _decoded(reads: list[_Read], near: list[tuple[Zone, float]], certain: float) -> Decoded:
     best = reads[0]
-    zone, variant = best.zone, best.zone.variant
-    lines, key_cells = _lines(best), zone.key_cells()
+    zone = best.zone
+    key_cells = zone.key_cells()
     alike = [(other, share) for other, share in near if np.array_equal(other.key_cells(), key_cells)]
     key = min(1.0, sum(share * other.key(best.symbols, printed=True) for other, share in alike))
-    characters = sum(
-        (share * other.characters(best.symbols) for other, share in near), np.zeros(len(zone.seen))
-    )
-    rules = {rule.name: rule for rule in check_rules(variant.form, variant.overflow)}
-    rows = np.minimum(characters, 1.0).reshape(variant.shape)
     return Decoded(
-        lines=lines,
-        form=variant.form,
-        characters=tuple(tuple(float(value) for value in row) for row in rows),
+        lines=_lines(best),
+        form=zone.variant.form,
         confidence=best.probability,
         key_confidence=key,
         certain=key >= certain and _agrees(best) and is_backed(zone, best.symbols),
-        fields=_fields(variant, lines, zone.texts(best.symbols), rules),
-        unchecked=unchecked_fields(variant.form),
-        alternatives=_alternatives(reads),
-        keys=_keys(reads),
+        unchecked=unchecked_fields(zone.variant.form),
+        details=_Details(reads, near),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Details:
+    """Candidates, likeliest first, and the layouts that matter with their shares."""
+
+    reads: list[_Read]
+    near: list[tuple[Zone, float]]
+
+    def characters(self) -> tuple[tuple[float, ...], ...]:
+        best = self.reads[0]
+        none = np.zeros(len(best.zone.seen))
+        values = sum((share * zone.characters(best.symbols) for zone, share in self.near), none)
+        rows = np.minimum(values, 1.0).reshape(best.zone.variant.shape)
+        return tuple(tuple(float(value) for value in row) for row in rows)
+
+    def fields(self) -> dict[str, FieldReading]:
+        best, variant = self.reads[0], self.reads[0].zone.variant
+        rules = {rule.name: rule for rule in check_rules(variant.form, variant.overflow)}
+        return _fields(variant, _lines(best), best.zone.texts(best.symbols), rules)
+
+    def alternatives(self) -> tuple[Candidate, ...]:
+        return _alternatives(self.reads)
+
+    def keys(self) -> tuple[KeyCandidate, ...]:
+        return _keys(self.reads)
 
 
 def _lines(read: _Read) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ Check digits are a weak oracle: O and 0 differ by 24, so two such errors under t
 and G and 6, 1 and L, K and the filler do not differ at all modulo 10. A key resting on them is not certain.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from kiosk.capture.mrz.decode_zone import Zone
@@ -12,6 +14,7 @@ from kiosk.capture.mrz.prior import INDEX, RESIDUES, Floats, Whole
 SUPPORT = 0.1  # probability every key character needs without the help of check digits
 CHANGED = 1  # key characters that check digits may have changed
 TWIN = 0.0003  # odds, without priors, of another text that the digits cannot tell from this one
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 RARE = "OI"  # letters that issuers avoid in numbers: one of them is a sign of a misread digit
 
 
@@ -39,21 +42,23 @@ def twin_odds(seen: Floats, symbols: Whole, own: Whole, composite: Whole) -> flo
     weighing -1 in its own sum. Errors in one picture are alike, so two changes count as their mean in
     logarithms, not as their sum.
     """
-    places = np.arange(len(symbols))
-    odds = seen / seen[places, symbols][:, None]
-    odds[places, symbols] = 0.0
-    moved = (RESIDUES[None, :] - RESIDUES[symbols][:, None])[..., None]
-    shifts = np.concatenate((moved * own[:, None, :], moved * composite[:, None, None]), axis=2) % 10
-    code = (shifts * 10 ** np.arange(shifts.shape[2])).sum(axis=2)
-    back = ((-shifts % 10) * 10 ** np.arange(shifts.shape[2])).sum(axis=2)
-    flat = np.flatnonzero(odds.ravel() > TWIN**2 / max(1.0, float(odds.max())))
-    place, code, back, value = (
-        flat // odds.shape[1],
-        code.ravel()[flat],
-        back.ravel()[flat],
-        odds.ravel()[flat],
-    )
+    odds = seen / seen[np.arange(len(symbols)), symbols][:, None]
+    odds[np.arange(len(symbols)), symbols] = 0.0
+    place, other = np.nonzero(odds > TWIN**2 / max(1.0, float(odds.max())))
+    value, moved = odds[place, other], (RESIDUES[other] - RESIDUES[symbols[place]])[:, None]
+    shifts = moved * np.concatenate((own[place], composite[place, None]), axis=1) % 10
+    tens = 10 ** np.arange(shifts.shape[1])
+    code, back = shifts @ tens, -shifts % 10 @ tens
     alone = value[code == 0].max(initial=0.0)
-    paired = (code[:, None] == back[None, :]) & (place[:, None] != place[None, :])
-    both = np.sqrt(value[:, None] * value[None, :])[paired].max(initial=0.0)
+    first, second = _pairs(code, back)
+    both = np.sqrt(value[first] * value[second])[place[first] != place[second]].max(initial=0.0)
     return float(max(alone, both))
+
+
+def _pairs(code: Whole, back: Whole) -> tuple[Whole, Whole]:
+    """Indexes (i, j) of all pairs with `code[j]` = `back[i]`."""
+    order = np.argsort(code, kind="stable")
+    low, high = (np.searchsorted(code[order], back, side) for side in _SIDES)
+    counts = high - low
+    begins = np.repeat(low - (np.cumsum(counts) - counts), counts)
+    return np.repeat(np.arange(len(back)), counts), order[begins + np.arange(len(begins))]

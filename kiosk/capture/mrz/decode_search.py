@@ -18,6 +18,7 @@ from kiosk.capture.mrz.prior import DIGITS, EMPTY_DIGIT, KINDS, RESIDUES, Floats
 CHANGES = (24, 24, 9)  # how many doubtful characters may change alone, two at once, three at once
 FEW_CHANGES = (10, 10, 0)  # where no check digit can ask for an unlikely text
 DEPTH = 18.0  # natural logarithm: texts this much less likely than the best of their part are dropped
+NEAREST = float(np.exp(-DEPTH))
 KEPT = 48  # texts kept of a part
 BEAM = 256  # zones kept while parts are added
 SEEN_DIGITS = 3  # likeliest symbols of a check digit's cell that are tried besides the right one
@@ -104,10 +105,13 @@ def _proposed(alone: Floats, counts: tuple[int, int, int]) -> Whole:
     best = alone.argmax(axis=1)
     odds = alone / np.maximum(alone.max(axis=1, keepdims=True), TINY)
     odds[np.arange(len(best)), best] = 0.0
-    likeliest = np.argpartition(-odds, max(counts), axis=None)[: max(counts)]
-    likeliest = likeliest[np.argsort(-odds.ravel()[likeliest], kind="stable")]
+    near = np.flatnonzero(odds > NEAREST)  # the others cost more than DEPTH alone
+    likeliest = near[np.argsort(-odds.ravel()[near], kind="stable")][: max(counts)]
+    if not len(likeliest):
+        return np.asarray(best[None], np.intp)
     place, symbol = np.divmod(likeliest, odds.shape[1])
-    sets = _changes(counts)
+    one, two, three = (min(count, len(likeliest)) for count in counts)
+    sets = _changes((one, two, three))
     costs = np.append(-np.log(odds[place, symbol] + TINY), 0.0)
     sets = sets[costs[sets].sum(axis=1) < DEPTH]
     where = np.where(sets < 0, -1 - np.arange(3), place[sets])

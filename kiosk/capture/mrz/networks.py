@@ -10,10 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.capture.mrz.straighten import normalised
+from kiosk.capture.mrz.straighten import FOLD, folded, stacked
 from kiosk.errors import ErrorCode, KioskError
 
 NAMES = ("finder", "centres", "lines")
+SHAPES = {
+    "finder": (1, 16, 120, 160),
+    "centres": (1, 16, 32, 176),
+    "lines": (1, 4, 32, 460),
+}
 MODEL = Path(__file__).parent / "model"  # beside this file; the package is installed unpacked
 
 Float = NDArray[np.float32]
@@ -27,19 +32,19 @@ class Networks:
 
     def finder(self, frame: NDArray[np.uint8]) -> Float:
         """7 x h/8 x w/8 of a frame (h x w, multiples of 32): four mask logits, cos, sin, log2(pitch / 8)."""
-        return np.asarray(self._run("finder", frame[None])[0])
+        return np.asarray(self._run("finder", folded(frame[None], FOLD))[0])
 
     def centres(self, block: NDArray[np.uint8]) -> Float:
         """4 x h/4 x w/4 of a block picture: upright and inverted centre logits, dx and dy in strides."""
-        return np.asarray(self._run("centres", block[None])[0])
+        return np.asarray(self._run("centres", folded(block[None], FOLD))[0])
 
     def lines(self, strips: NDArray[np.uint8]) -> Float:
-        """n x 40 x cells of strips: logits of 37 symbols and of no character, then dx and dy in pitches."""
-        return self._run("lines", strips)[:, :, 0]
+        """n x cells x 40 of strips: logits of 37 symbols and of no character, then dx and dy in pitches."""
+        return np.asarray(self._run("lines", stacked(strips))[0].transpose(1, 2, 0))
 
-    def _run(self, name: str, pictures: NDArray[np.uint8]) -> Float:
+    def _run(self, name: str, pictures: Float) -> Float:
         net = self._nets[name]
-        net.setInput(normalised(pictures))
+        net.setInput(pictures)
         return np.asarray(net.forward(), np.float32)
 
 

@@ -40,7 +40,7 @@ class Network:
     certain: float
 
 
-NETWORK = Network(temperature=0.68, floor=1e-7, certain=0.999)  # training/calibration.py, 288 frames
+NETWORK = Network(temperature=0.735, floor=1e-7, certain=0.999)  # training/calibration.py, 288 frames
 
 DIGITS, LETTERS, FILLER = SYMBOLS[:10], SYMBOLS[10:36], SYMBOLS[36]
 INDEX = {symbol: index for index, symbol in enumerate(SYMBOLS)}

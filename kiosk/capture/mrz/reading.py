@@ -5,6 +5,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ __all__ = [
     "Candidate",
     "Corners",
     "Decoded",
+    "Details",
     "FieldReading",
     "Gray",
     "Grid",
@@ -84,27 +87,52 @@ class Candidate:
     probability: float
 
 
+class Details(Protocol):
+    """What stands behind a decoded zone; worked out only for those who ask."""
+
+    def characters(self) -> tuple[tuple[float, ...], ...]: ...
+    def fields(self) -> Mapping[str, FieldReading]: ...
+    def alternatives(self) -> tuple[Candidate, ...]: ...
+    def keys(self) -> tuple[KeyCandidate, ...]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """The decoder's part of a reading.
 
-    `form` is TD1, TD2, TD3, MRVA, MRVB or FRA (the French identity card of 1988). `characters` is the
-    probability of every printed character; `confidence` that all lines, and `key_confidence` that number,
-    birth and expiry with their digits, are exactly what is printed. `certain`: key_confidence is above the
-    calibrated threshold, all digits agree, and the key would be read so without them. `unchecked` names
-    the fields that no check digit covers.
+    `form` is TD1, TD2, TD3, MRVA, MRVB or FRA (the French identity card of 1988). `confidence` is the
+    probability that all lines, and `key_confidence` that number, birth and expiry with their digits, are
+    exactly what is printed. `certain`: key_confidence is above the calibrated threshold, all digits agree,
+    and the key would be read so without them. `unchecked` names the fields that no check digit covers.
     """
 
     lines: tuple[str, ...]
     form: str
-    characters: tuple[tuple[float, ...], ...]
     confidence: float
     key_confidence: float
     certain: bool
-    fields: Mapping[str, FieldReading]
     unchecked: tuple[str, ...]
-    alternatives: tuple[Candidate, ...]
-    keys: tuple[KeyCandidate, ...]
+    details: Details = field(repr=False)
+
+    @cached_property
+    def characters(self) -> tuple[tuple[float, ...], ...]:
+        """The probability of every printed character, line by line."""
+        return self.details.characters()
+
+    @cached_property
+    def fields(self) -> Mapping[str, FieldReading]:
+        """Every field but check digits."""
+        return self.details.fields()
+
+    @cached_property
+    def alternatives(self) -> tuple[Candidate, ...]:
+        """The next likely readings; among them the likeliest whose digits all agree."""
+        return self.details.alternatives()
+
+    @cached_property
+    def keys(self) -> tuple[KeyCandidate, ...]:
+        """What may open the chip, likeliest first."""
+        return self.details.keys()
 
     @property
     def doubtful(self) -> tuple[tuple[int, int], ...]:

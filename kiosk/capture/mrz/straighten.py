@@ -21,6 +21,7 @@ BEYOND = 1  # cells kept at each end of a line strip
 BLOCK_PITCH = 12  # nominal pixels per character in a block picture
 BLOCK_SIZE = (704, 128)  # of a block picture: width, height
 MAX_HALVINGS = 5
+FOLD, STRIP_FOLD = 4, 2  # squares of so many pixels are a network's input channels: frames and blocks, strips
 
 
 def sample(gray: Gray, matrix: Matrix, size: tuple[int, int]) -> Gray:
@@ -96,9 +97,29 @@ def strips(gray: Gray, grid: Grid) -> NDArray[np.uint8]:
     return np.stack([sample(gray, strip_matrix(grid, row), size) for row in range(grid.rows)])
 
 
-def normalised(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Network input of pictures (n x height x width): mean 0, spread 1 each, n x 1 x height x width."""
-    values = pictures.astype(np.float32)
-    mean = values.mean(axis=(1, 2), keepdims=True)
-    spread = values.std(axis=(1, 2), keepdims=True)
-    return np.asarray((values - mean) / (spread + 4.0), np.float32)[:, None]
+def folded(pictures: NDArray[np.uint8], by: int) -> NDArray[np.float32]:
+    """Network input of pictures (n x height x width): mean 0, spread 1 each.
+
+    Squares of `by` x `by` pixels become channels: n x by² x height/by x width/by, rows of a square first.
+    """
+    count, height, width = pictures.shape
+    squares = pictures.reshape(count, height // by, by, width // by, by).transpose(0, 2, 4, 1, 3)
+    values = np.ascontiguousarray(squares).reshape(count, by * by, height // by, width // by)
+    factors = [_factors(picture) for picture in pictures]
+    out = np.empty(values.shape, np.float32)
+    for number, (mean, spread) in enumerate(factors):
+        np.subtract(values[number], mean, out=out[number], dtype=np.float32)
+        out[number] *= 1 / spread
+    return out
+
+
+def _factors(picture: NDArray[np.uint8]) -> tuple[np.float32, np.float32]:
+    mean, spread = cv2.meanStdDev(picture)
+    return np.float32(mean[0, 0]), np.float32(spread[0, 0] + 4.0)
+
+
+def stacked(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Network input of strips (n x height x width), each normalised, one below the other and folded by 2."""
+    apart = folded(pictures, STRIP_FOLD)
+    count, channels, height, width = apart.shape
+    return np.ascontiguousarray(apart.transpose(1, 0, 2, 3)).reshape(1, channels, count * height, width)

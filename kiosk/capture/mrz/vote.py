@@ -1,7 +1,5 @@
 """The vote over frames that show the same zone: which frames count together, and what they say together."""
 
-import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,7 +13,6 @@ SURE = 0.9  # probability from which a character contradicts another frame
 CONTRADICTIONS = 3  # more sure characters that differ: another document
 ALIKE = 0.25  # share of characters that may differ at all
 SHIFT = 0.5  # of the zone's length between two readings: more is another document
-_CEILING = 0.999
 
 
 def same_zone(before: Reading, now: Reading) -> bool:
@@ -51,40 +48,14 @@ def by_scores(
 ) -> Judge:
     """Add the evidence for every character over the frames, then decode once.
 
-    Where the sum of several readings is none, the newest stands, without being certain. Readings whose scores
-    say nothing (all the same) vote by their characters.
+    Where the sum of several readings is none, the newest stands, without being certain.
     """
 
     def judge(readings: Sequence[Reading]) -> Decoded:
         newest, before = readings[-1].decoded, readings[-2:][0].decoded
         if len(readings) == 1 or (newest.certain and before.certain and newest.lines == before.lines):
             return newest  # adding them up would say the same, and costs another decoding
-        if not any(reading.scores.any() for reading in readings):
-            return by_characters(readings)
         found = decode(combine([reading.scores for reading in readings]))
         return replace(newest, certain=False) if found is None else found
 
     return judge
-
-
-def by_characters(readings: Sequence[Reading]) -> Decoded:
-    """The vote of readers without scores: every frame gives its character the weight of its log odds."""
-    newest = readings[-1].decoded
-    lines, characters = [], []
-    for row, line in enumerate(newest.lines):
-        votes = [_cell(readings, row, column) for column in range(len(line))]
-        lines.append("".join(character for character, _share in votes))
-        characters.append(tuple(share for _character, share in votes))
-    flat = [value for line in characters for value in line]
-    return replace(newest, lines=tuple(lines), characters=tuple(characters), confidence=sum(flat) / len(flat))
-
-
-def _cell(readings: Sequence[Reading], row: int, column: int) -> tuple[str, float]:
-    votes: Counter[str] = Counter()
-    for reading in readings:
-        value = min(reading.decoded.characters[row][column], _CEILING)
-        votes[reading.lines[row][column]] += math.log1p(value / (1 - value))  # type: ignore[assignment]
-    (best, weight), *others = votes.most_common()
-    odds = sum(math.exp(other - weight) for _character, other in others)
-    alone = max(r.decoded.characters[row][column] for r in readings if r.lines[row][column] == best)
-    return best, round(alone / (1 + odds), 4)

@@ -16,9 +16,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from kiosk.capture.mrz.networks import NAMES
+from kiosk.capture.mrz.networks import NAMES, SHAPES
 
-SHAPES = {"finder": (1, 1, 480, 640), "centres": (1, 1, 128, 704), "lines": (2, 1, 32, 920)}
 RUNS = 31
 FRESH = 5
 Float = NDArray[np.float32]

@@ -8,7 +8,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kiosk.capture.mrz.straighten import normalised
+from kiosk.capture.mrz.networks import SHAPES
+from kiosk.capture.mrz.straighten import FOLD, folded, stacked
 from kiosk.capture.mrz.training import samples
 from kiosk.capture.mrz.training.nets import (
     CLASSES,
     Centres,
     Finder,
     Lines,
+    by_strip,
     centres_loss,
     finder_loss,
     lines_loss,
@@ -36,7 +38,6 @@ TRAIN_SEED, TEST_SEED = 1, 2  # of pages; the bench's seeds are its own
 STRIP_COLUMNS = 30
 FRAME_SIZES = ((640, 480), (480, 640), (512, 512), (640, 416))
 MEAN_DECAY = 0.997
-SHAPES = {"finder": (1, 1, 480, 640), "centres": (1, 1, 128, 704), "lines": (2, 1, 32, 920)}
 
 Random = np.random.Generator
 Losses = Callable[[nn.Module, Random, Pool], Tensor]
@@ -56,7 +57,7 @@ class Plan:
 def _frames(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor]:
     size = FRAME_SIZES[random.integers(0, len(FRAME_SIZES))]
     drawn = [samples.frame(random, *pool, size) for _ in range(count)]
-    pictures = normalised(np.stack([picture for picture, _ in drawn]))
+    pictures = folded(np.stack([picture for picture, _ in drawn]), FOLD)
     return torch.from_numpy(pictures), torch.from_numpy(np.stack([target for _, target in drawn]))
 
 
@@ -68,23 +69,33 @@ def _blocks(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor]:
         else samples.block_nothing(random, empties[random.integers(0, len(empties))])
         for _ in range(count)
     ]
-    pictures = normalised(np.stack([picture for picture, _ in drawn]))
+    pictures = folded(np.stack([picture for picture, _ in drawn]), FOLD)
     return torch.from_numpy(pictures), torch.from_numpy(np.stack([target for _, target in drawn]))
 
 
-def _strips(random: Random, pool: Pool, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def _strips(random: Random, pool: Pool, count: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Documents of two lines, then those of three: stacks as in use, classes and offsets by strip."""
     sheets, empties = pool
     drawn = [
         samples.lines(random, sheets[random.integers(0, len(sheets))], STRIP_COLUMNS) for _ in range(count)
     ]
-    pictures, classes, offsets = (list(part) for part in zip(*drawn, strict=True))
+    rows = 2 + int(random.integers(0, 2))
     empty = empties[random.integers(0, len(empties))]
-    pictures.append(samples.lines_nothing(random, empty, 3, STRIP_COLUMNS))
-    classes.append(np.full((3, classes[0].shape[1]), samples.REJECT, np.int64))
-    offsets.append(np.zeros((3, 2, classes[0].shape[1]), np.float32))
-    strips = normalised(np.concatenate(pictures))
+    columns = drawn[0][1].shape[1]
+    drawn.append(
+        (
+            samples.lines_nothing(random, empty, rows, STRIP_COLUMNS),
+            np.full((rows, columns), samples.REJECT, np.int64),
+            np.zeros((rows, 2, columns), np.float32),
+        )
+    )
+    return [_together(part) for rows in (2, 3) if (part := [one for one in drawn if len(one[0]) == rows])]
+
+
+def _together(drawn: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
+    pictures, classes, offsets = zip(*drawn, strict=True)
     return (
-        torch.from_numpy(strips),
+        torch.from_numpy(np.concatenate([stacked(one) for one in pictures])),
         torch.from_numpy(np.concatenate(classes)),
         torch.from_numpy(np.concatenate(offsets)),
     )
@@ -101,8 +112,9 @@ def _centres_loss(net: nn.Module, random: Random, pool: Pool) -> Tensor:
 
 
 def _lines_loss(net: nn.Module, random: Random, pool: Pool) -> Tensor:
-    strips, classes, offsets = _strips(random, pool, 12)
-    return lines_loss(net(strips), classes, offsets)
+    parts = _strips(random, pool, 12)
+    out = torch.cat([by_strip(net(strips)) for strips, _, _ in parts])
+    return lines_loss(out, torch.cat([part[1] for part in parts]), torch.cat([part[2] for part in parts]))
 
 
 def _measure_finder(net: nn.Module, random: Random, pool: Pool, count: int) -> dict[str, float]:
@@ -143,23 +155,23 @@ def _measure_centres(net: nn.Module, random: Random, pool: Pool, count: int) -> 
 def _measure_lines(net: nn.Module, random: Random, pool: Pool, count: int) -> dict[str, float]:
     right, cells, refused, beyond, apart = 0.0, 0.0, 0.0, 0.0, 0.0
     for _ in range(count):
-        strips, classes, offsets = _strips(random, pool, 1)
-        out = net(strips)[:, :, 0]
-        guess = out[:, :CLASSES].argmax(1)
-        shown = (classes >= 0) & (classes < samples.REJECT)
-        none = classes == samples.REJECT
-        right += float((guess == classes)[shown].sum())
-        cells += float(shown.sum())
-        refused += float((guess == classes)[none].sum())
-        beyond += float(none.sum())
-        apart += float(((out[:, CLASSES:] - offsets).abs() * shown[:, None]).sum()) / 2
+        for strips, classes, offsets in _strips(random, pool, 1):
+            out = by_strip(net(strips))
+            guess = out[:, :CLASSES].argmax(1)
+            shown = (classes >= 0) & (classes < samples.REJECT)
+            none = classes == samples.REJECT
+            right += float((guess == classes)[shown].sum())
+            cells += float(shown.sum())
+            refused += float((guess == classes)[none].sum())
+            beyond += float(none.sum())
+            apart += float(((out[:, CLASSES:] - offsets).abs() * shown[:, None]).sum()) / 2
     return {"right": right / cells, "refused": refused / beyond, "apart": apart / cells}
 
 
 PLANS = {
-    "finder": Plan(Finder, _finder_loss, _measure_finder, 9000, 3e-3),
-    "centres": Plan(Centres, _centres_loss, _measure_centres, 4000, 4e-3),
-    "lines": Plan(Lines, _lines_loss, _measure_lines, 10000, 3e-3),
+    "finder": Plan(Finder, _finder_loss, _measure_finder, 8000, 3e-3),
+    "centres": Plan(Centres, _centres_loss, _measure_centres, 5000, 4e-3),
+    "lines": Plan(Lines, _lines_loss, _measure_lines, 6500, 3e-3),
 }
 
 
