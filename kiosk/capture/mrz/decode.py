@@ -8,7 +8,7 @@ as printed. Confidences are posteriors of that distribution, summed exactly.
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from kiosk.capture.mrz.reading import (
 CLEAR = 7.0  # natural logarithm: forms whose document code is this much less likely are not looked at
 FAR = 10.0  # natural logarithm: layouts this much less likely than the best add no candidates
 RUSSIAN_CODE = 0.01  # probability of PN from which the internal passport of Russia is looked at
+HALF = 0.5
 LONG_NUMBERS = 3  # lengths of a long number that are looked at
 ALTERNATIVES = 5
 KEYS = 6
@@ -77,7 +78,11 @@ def decode_any(scores: LogProbabilities, today: dt.date | None = None, network: 
     total = float(masses.max() + np.log(np.exp(masses - masses.max()).sum()))
     shares = np.exp(masses - total)
     near = [(zone, float(share)) for zone, share in zip(zones, shares, strict=True) if share > np.exp(-FAR)]
-    return _decoded(_reads(near, total), near, network.certain)
+    plain = _reads(near, total, plain=True)
+    if plain[0].probability > HALF:  # nothing else can be as likely; the others only for those who ask
+        return _decoded(plain[0], _Details(near, total), network.certain)
+    details = _Details(near, total)
+    return _decoded(details.reads[0], details, network.certain)
 
 
 def combine(scores: Sequence[LogProbabilities]) -> LogProbabilities:
@@ -126,11 +131,14 @@ def _long(seen: Floats, usual: Variant, year: int | None) -> list[Variant]:
     return [variant(usual.form, year, int(size) + 1) for size in likely if odds[size] > limit]
 
 
-def _reads(near: list[tuple[Zone, float]], total: float) -> list[_Read]:
-    """Candidates of all layouts, likeliest first; a text that two layouts read counts once, with both."""
+def _reads(near: list[tuple[Zone, float]], total: float, *, plain: bool = False) -> list[_Read]:
+    """Candidates of all layouts, likeliest first; a text that two layouts read counts once, with both.
+
+    `plain` as in `likely_texts`.
+    """
     found: dict[bytes, _Read] = {}
     for zone, share in sorted(near, key=lambda item: -item[1]):
-        likely = zone.zones()
+        likely = zone.zones(plain=plain)
         for symbols, score in zip(likely.symbols[:LOOKED_AT], likely.score[:LOOKED_AT], strict=True):
             before = found.get(symbols.tobytes())
             chance = float(np.exp(min(score - total, 0.0)))
@@ -142,11 +150,10 @@ def _reads(near: list[tuple[Zone, float]], total: float) -> list[_Read]:
     return sorted(found.values(), key=lambda read: -read.probability)
 
 
-def _decoded(reads: list[_Read], near: list[tuple[Zone, float]], certain: float) -> Decoded:
-    best = reads[0]
+def _decoded(best: _Read, details: "_Details", certain: float) -> Decoded:
     zone = best.zone
     key_cells = zone.key_cells()
-    alike = [(other, share) for other, share in near if np.array_equal(other.key_cells(), key_cells)]
+    alike = [(other, share) for other, share in details.near if np.array_equal(other.key_cells(), key_cells)]
     key = min(1.0, sum(share * other.key(best.symbols, printed=True) for other, share in alike))
     return Decoded(
         lines=_lines(best),
@@ -155,16 +162,21 @@ def _decoded(reads: list[_Read], near: list[tuple[Zone, float]], certain: float)
         key_confidence=key,
         certain=key >= certain and _agrees(best) and is_backed(zone, best.symbols),
         unchecked=unchecked_fields(zone.variant.form),
-        details=_Details(reads, near),
+        details=details,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Details:
-    """Candidates, likeliest first, and the layouts that matter with their shares."""
+    """The layouts that matter with their shares; `total` is the logarithm of the mass of all."""
 
-    reads: list[_Read]
     near: list[tuple[Zone, float]]
+    total: float
+
+    @cached_property
+    def reads(self) -> list[_Read]:
+        """Candidates, likeliest first."""
+        return _reads(self.near, self.total)
 
     def characters(self) -> tuple[tuple[float, ...], ...]:
         best = self.reads[0]

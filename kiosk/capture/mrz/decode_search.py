@@ -17,6 +17,7 @@ from kiosk.capture.mrz.prior import DIGITS, EMPTY_DIGIT, KINDS, RESIDUES, Floats
 
 CHANGES = (24, 24, 9)  # how many doubtful characters may change alone, two at once, three at once
 FEW_CHANGES = (10, 10, 0)  # where no check digit can ask for an unlikely text
+NO_CHANGES = (0, 0, 0)
 DEPTH = 18.0  # natural logarithm: texts this much less likely than the best of their part are dropped
 NEAREST = float(np.exp(-DEPTH))
 KEPT = 48  # texts kept of a part
@@ -89,10 +90,11 @@ def score_one(automaton: Automaton, ready: Plan, cells: Floats, text: Whole) -> 
     return chance
 
 
-def likely_texts(sums: Sums) -> Texts:
-    """The list of one part, likeliest first."""
+def likely_texts(sums: Sums, *, plain: bool = False) -> Texts:
+    """The list of one part, likeliest first; with `plain` only the text that is likeliest by itself."""
     part, ready = sums.part, plan(sums.part)
-    symbols = _proposed(sums.alone, CHANGES if part.coupled else FEW_CHANGES)
+    counts = NO_CHANGES if plain else CHANGES if part.coupled else FEW_CHANGES
+    symbols = _proposed(sums.alone, counts)
     scores = score(part.automaton, ready, np.log(sums.cells), symbols)
     order = np.argsort(-scores, kind="stable")
     symbols, scores = symbols[order], scores[order]
@@ -103,6 +105,8 @@ def likely_texts(sums: Sums) -> Texts:
 def _proposed(alone: Floats, counts: tuple[int, int, int]) -> Whole:
     """The likeliest symbols and their changes; `alone` is n x 37."""
     best = alone.argmax(axis=1)
+    if counts == NO_CHANGES:
+        return np.asarray(best[None], np.intp)
     odds = alone / np.maximum(alone.max(axis=1, keepdims=True), TINY)
     odds[np.arange(len(best)), best] = 0.0
     near = np.flatnonzero(odds > NEAREST)  # the others cost more than DEPTH alone

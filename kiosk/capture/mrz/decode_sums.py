@@ -134,7 +134,7 @@ def sums(part: Part, evidence: Floats) -> Sums:
     if ready.bins.shape[1] == 1:
         sorted_in = kinds.sum(axis=2)[:, None, :]
     else:
-        sorted_in = np.take_along_axis(kinds @ _TURN, ready.bins[:, None, :], axis=2).transpose(0, 2, 1)
+        sorted_in = (kinds @ _TURN)[np.arange(len(cells))[:, None], :, ready.bins]
     moves = np.matmul(sorted_in, ready.steps).reshape(len(cells), -1, size, size)
     forward, backward = _run(moves)
     table = np.maximum((forward[-1].sum(axis=1) @ ready.back).real.reshape(10, 10), 0.0)

@@ -99,12 +99,13 @@ class Zone:
             masses.append(max(float(self.states.mass()[0]), TINY))
         return float(np.log(masses).sum())
 
-    def zones(self) -> Zones:
-        """Likely zones with the logarithm of their joint mass."""
+    def zones(self, *, plain: bool = False) -> Zones:
+        """Likely zones with the logarithm of their joint mass; `plain` as in `likely_texts`."""
         runs = [*self.free, *(part.sums for part in self.coupled)]
+        digits = [self.seen[run.part.digit] if run.part.digit >= 0 else None for run in runs]
         choices = [
-            with_digits(run, likely_texts(run), self.seen[run.part.digit] if run.part.digit >= 0 else None)
-            for run in runs
+            with_digits(run, likely_texts(run, plain=plain), seen)
+            for run, seen in zip(runs, digits, strict=True)
         ]
         if self.states is not None:
             choices.append(self.states.choices())

@@ -152,7 +152,7 @@ def _zone(blob: _Blob, scale: float) -> Zone | None:
     angle = _axis(blob)
     along = blob.points @ np.array([math.cos(angle), math.sin(angle)])
     across = blob.points @ np.array([-math.sin(angle), math.cos(angle)])
-    (left, right), (top, bottom) = np.percentile(along, (1, 99)), np.percentile(across, (2, 98))
+    (left, right), (top, bottom) = _quantiles(along, 0.01), _quantiles(across, 0.02)
     length, height = right - left + CELL, bottom - top + CELL
     if length < MIN_LENGTH * blob.pitch:
         return None
@@ -167,6 +167,14 @@ def _zone(blob: _Blob, scale: float) -> Zone | None:
         float(height * scale),
         float(blob.weights.sum()),
     )
+
+
+def _quantiles(values: Double, share: float) -> tuple[float, float]:
+    """As np.quantile for `share` and 1 - `share`, which takes longer to begin than to do it."""
+    ordered = np.sort(values)
+    places = (len(ordered) - 1) * share, (len(ordered) - 1) * (1 - share)
+    low, high = np.interp(places, np.arange(len(ordered)), ordered)
+    return float(low), float(high)
 
 
 def _axis(blob: _Blob) -> float:
