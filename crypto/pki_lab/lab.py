@@ -116,7 +116,10 @@ class LabPki:
         spec = self._signer_spec(country, name)
         stem = self._signer_path(spec)
         algorithm = _PSS if spec.scheme == "rsa_pss" else None
-        return FileSigner.load(stem.with_suffix(".key"), stem.with_suffix(".cer"), algorithm)
+        certificate = stem.with_suffix(".cer")
+        return FileSigner.load(
+            stem.with_suffix(".key"), certificate, algorithm, authority=self.csca(country)
+        )
 
     def sign_sod(
         self,
