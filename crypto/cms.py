@@ -47,6 +47,10 @@ class ContentSigner(Protocol):
         """The certificate of the key."""
 
     @property
+    def authority(self) -> Certificate | None:
+        """The CSCA that issued `certificate`; None where nobody told (then nothing above is checked)."""
+
+    @property
     def algorithm(self) -> SignatureAlgorithm:
         """What `sign` makes."""
 

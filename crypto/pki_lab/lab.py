@@ -117,9 +117,7 @@ class LabPki:
         stem = self._signer_path(spec)
         algorithm = _PSS if spec.scheme == "rsa_pss" else None
         certificate = stem.with_suffix(".cer")
-        return FileSigner.load(
-            stem.with_suffix(".key"), certificate, algorithm, authority=self.csca(country)
-        )
+        return FileSigner.load(stem.with_suffix(".key"), certificate, algorithm, authority=self.csca(country))
 
     def sign_sod(
         self,

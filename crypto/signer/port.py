@@ -24,10 +24,6 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 class Signer(ContentSigner, Protocol):
     """The port: a private key with its certificate, which judges itself whether it may sign now."""
 
-    @property
-    def authority(self) -> Certificate | None:
-        """The CSCA that issued `certificate`; None where nobody told (then nothing above is checked)."""
-
     def check(self, now: datetime) -> None:
         """Raises PolicyRefused unless the key may sign at `now`."""
 
