@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crypto.certificates import Certificate, CertificateRevocationList, SignatureAlgorithm
+from crypto.certificates.certificate import DEVIATION_LIST_SIGNER, MASTER_LIST_SIGNER
 from crypto.errors import KeyUnavailable, MalformedData, PolicyRefused
 from crypto.issuing import (
     Period,
@@ -37,7 +38,6 @@ from crypto.signer import FileSigner, KeySigner, PrivateKey, load_private_key, s
 from crypto.sod import build_sod
 from crypto.trust import mrz_code
 from crypto.trust.directory import DISTRUSTED, KNOWN
-from crypto.trust.signed_list import DEVIATION_LIST_SIGNER, MASTER_LIST_SIGNER
 
 RandomBytes = Callable[[int], bytes]
 CRL_LIFETIME = timedelta(days=90)  # Doc 9303-12 4.1: at least every 90 days
@@ -199,7 +199,7 @@ class LabPki:
         period, old_key = _period(spec, now), generate_ec_key(spec.curve, random)
         subject = _subject(spec.country, "CSCA", " 00")
         old = build_csca(old_key, subject, period, serial=random_serial(random))
-        link = build_link(old, old_key, new, subject.code, period, serial=random_serial(random))
+        link = build_link(old, old_key, new, subject, period, serial=random_serial(random))
         (self.trust_directory / f"{spec.country}_csca_old.cer").write_bytes(old.der)
         (self.trust_directory / KNOWN / f"{spec.country}_link.cer").write_bytes(link.der)
 
