@@ -1,5 +1,5 @@
 """`shekara bench`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures, and on
-live streams."""
+live streams; and signing."""
 
 import argparse
 import itertools
@@ -15,6 +15,7 @@ from kiosk.capture.bench.measure import Row, recogniser, report, run, table
 from kiosk.capture.bench.peers import PEERS, fresh, lines_of, peer_named, side_by_side, written
 from kiosk.capture.bench.synthetic import SETS, Sample, Truth, make, make_without
 from kiosk.capture.bench.workers import Peer
+from kiosk.cli.bench_sod import SOD
 from kiosk.cli.bench_stream import STREAM
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
@@ -26,13 +27,14 @@ PEER_FRAMES = 48  # each layout once
 NO_MRZ_SHARE = 6  # one frame without for so many with
 FRESH_ROUNDS = 11
 PROGRESS_SECONDS = 2.0
+_OTHERS = (STREAM, SOD)
 
 
 class BenchCommand:
     """Measures; judges nothing: the exit status is 0 whatever the numbers are."""
 
     name = "bench"
-    help = "measure the readers on synthetic frames or on pictures with known text"
+    help = "measure the readers on synthetic frames or on pictures with known text, and signing"
     uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -50,11 +52,13 @@ class BenchCommand:
         mrz.add_argument("--save", type=Path, metavar="DIR", help="keep the frames and their truth.json")
         mrz.add_argument("--rows", action="store_true", help="with --json: every frame's outcome, too")
         _configure_peers(mrz)
-        STREAM.configure(kinds.add_parser(STREAM.name, help=STREAM.help))
+        for other in _OTHERS:
+            other.configure(kinds.add_parser(other.name, help=other.help))
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
-        if args.what == STREAM.name:
-            return STREAM.run(args, out)
+        for other in _OTHERS:
+            if args.what == other.name:
+                return other.run(args, out)
         peers = _peers(args)
         self._measure(args, out)
         if peers is not None:
