@@ -83,7 +83,7 @@ def build_csca(
     explicit_parameters: bool = True,
 ) -> Certificate:
     """A self-signed country signing CA certificate (Doc 9303-12 7.1, column CSCA root)."""
-    key_info = _public_key_info(public_key_of(key), explicit_parameters)
+    key_info = public_key_info(public_key_of(key), explicit_parameters)
     extensions = _authority_extensions(_key_id(key_info), key_info, subject, period)
     chosen = algorithm or default_algorithm(key)
     body = _tbs(serial, chosen, subject.name(), period, subject.name(), key_info, extensions)
@@ -134,7 +134,7 @@ def build_document_signer(
         _extension(profile.KEY_USAGE, x509.KeyUsage({usage}), critical=True),
         _extension(profile.DOCUMENT_TYPE, types),
     ]
-    key_info = _public_key_info(public_key, explicit_parameters)
+    key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
 
 
@@ -157,7 +157,7 @@ def build_list_signer(
         _extension(profile.KEY_USAGE, x509.KeyUsage({"digital_signature"}), critical=True),
         _extension(profile.EXTENDED_KEY_USAGE, x509.ExtKeyUsageSyntax([purpose]), critical=True),
     ]
-    key_info = _public_key_info(public_key, explicit_parameters)
+    key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
 
 
@@ -191,7 +191,7 @@ def build_seal_signer(
         x509.Name.load(issuer.subject_der),
         period,
         subject.name(),
-        _public_key_info(public_key, explicit_parameters),
+        public_key_info(public_key, explicit_parameters),
         extensions,
     )
     built = _sealed(body, algorithm, issuer_key)
@@ -320,7 +320,8 @@ def _sealed(body: bytes, algorithm: SignatureAlgorithm, key: AnyKey) -> Certific
     return Certificate.parse(framed(body, algorithm, sign_with(key, algorithm, body)))
 
 
-def _public_key_info(key: PublicKey, explicit: bool) -> bytes:
+def public_key_info(key: PublicKey, explicit: bool) -> bytes:
+    """SubjectPublicKeyInfo, with explicit or named EC parameters."""
     if isinstance(key, ec.EllipticCurvePublicKey) and explicit:
         return explicit_public_key(key)
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):

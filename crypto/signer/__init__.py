@@ -14,11 +14,13 @@ from crypto.signer.port import (
     PrivateKey,
     Signer,
     SigningKey,
+    algorithm_of,
     check_chain,
     check_period,
     default_algorithm,
     public_key_of,
     same_key,
+    sign_digest_with,
     sign_with,
 )
 from crypto.signer.worlds import LAB_MARK, World, is_lab, require_world
@@ -36,6 +38,7 @@ __all__ = [
     "Signer",
     "SigningKey",
     "World",
+    "algorithm_of",
     "check_chain",
     "check_period",
     "default_algorithm",
@@ -46,6 +49,7 @@ __all__ = [
     "require_world",
     "same_key",
     "save_private_key",
+    "sign_digest_with",
     "sign_with",
     "write_private_file",
 ]

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from crypto.certificates import Certificate, PublicKey, SignatureAlgorithm
 from crypto.certificates.keys import hash_object, rsa_padding
@@ -38,6 +39,9 @@ class SigningKey(Protocol):
     def sign(self, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
         """DER ECDSA or RSA signature over `data`, hashed on this side."""
 
+    def sign_digest(self, algorithm: SignatureAlgorithm, hashed: bytes) -> bytes:
+        """As `sign`, over a hash that was made elsewhere."""
+
 
 AnyKey = PrivateKey | SigningKey
 
@@ -49,7 +53,11 @@ def public_key_of(key: AnyKey) -> PublicKey:
 
 def default_algorithm(key: AnyKey) -> SignatureAlgorithm:
     """ECDSA with the hash of the curve's strength, RSA with PKCS#1 v1.5 and SHA-256 (Doc 9303-12 4.1.6)."""
-    public = public_key_of(key)
+    return algorithm_of(public_key_of(key))
+
+
+def algorithm_of(public: PublicKey) -> SignatureAlgorithm:
+    """As `default_algorithm`, from the public half."""
     if isinstance(public, ec.EllipticCurvePublicKey):
         size = public.curve.key_size
         return SignatureAlgorithm("ecdsa", "sha256" if size <= 256 else "sha384" if size <= 384 else "sha512")
@@ -67,6 +75,18 @@ def sign_with(key: AnyKey, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
         return key.sign(data, ec.ECDSA(hasher, deterministic_signing=True))
     if isinstance(key, rsa.RSAPrivateKey) and algorithm.scheme in ("rsa", "rsa_pss"):
         return key.sign(data, rsa_padding(algorithm), hasher)
+    raise UnsupportedAlgorithm(f"{algorithm.scheme} does not fit the type of the key")
+
+
+def sign_digest_with(key: AnyKey, algorithm: SignatureAlgorithm, hashed: bytes) -> bytes:
+    """As `sign_with`, over a hash of `algorithm` that was made elsewhere."""
+    hasher = Prehashed(hash_object(algorithm.hash_name))
+    if not isinstance(key, PrivateKey):
+        return key.sign_digest(algorithm, hashed)
+    if isinstance(key, ec.EllipticCurvePrivateKey) and algorithm.scheme == "ecdsa":
+        return key.sign(hashed, ec.ECDSA(hasher))
+    if isinstance(key, rsa.RSAPrivateKey) and algorithm.scheme in ("rsa", "rsa_pss"):
+        return key.sign(hashed, rsa_padding(algorithm), hasher)
     raise UnsupportedAlgorithm(f"{algorithm.scheme} does not fit the type of the key")
 
 

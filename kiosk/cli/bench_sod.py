@@ -66,7 +66,7 @@ class BenchSod:
         out.result({name: numbers})
         out.say(
             f"{name:5} {numbers['per_second']:8.0f} security objects a second, "
-            f"{numbers['bare_per_second']:8.0f} bare signatures with verification: ratio {numbers['ratio']:.2f}"
+            f"{numbers['bare_per_second']:8.0f} bare signatures, verified: ratio {numbers['ratio']:.2f}"
         )
 
 
