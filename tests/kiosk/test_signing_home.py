@@ -108,7 +108,8 @@ def test_from_the_request_to_the_signature_in_production(
     """Key on the desk's token, certificate from the authority's token, both in the production world."""
     pin, home, ca = private(tmp_path / "pin", softhsm.pin), str(production.path), str(tmp_path / "ca")
     production.settings.write_text(
-        f'[station]\nid = "KZ-KRD-01"\n[signing]\nsource = "pkcs11"\nmodule = "{softhsm.module}"\ntoken = "ds"\npin_file = "{pin}"\n'
+        '[station]\nid = "KZ-KRD-01"\n[signing]\nsource = "pkcs11"\n'
+        f'module = "{softhsm.module}"\ntoken = "ds"\npin_file = "{pin}"\n'
     )
     request = str(tmp_path / "ds.csr")
     assert "LAB" not in ceremony(capsys, "request", "--home", home, "--out", request)["label"]
@@ -124,7 +125,7 @@ def test_from_the_request_to_the_signature_in_production(
         signer, store = signer_of(production, clock, stack)
         assert signer.certificate.fingerprint == told["certificates"][0]["sha256"]
         signer.sign(b"data")
-        clock.moment -= timedelta(hours=2)
+        clock.moment += timedelta(hours=2)
         with pytest.raises(CryptoError) as moved:
             signer.sign(b"data")
         assert moved.value.code is CryptoErrorCode.CRYPTO_CLOCK_WRONG
