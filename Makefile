@@ -1,7 +1,7 @@
 # Short names for developers. Everything here is one command of ./shekara or of its environment.
 .DEFAULT_GOAL := help
 BIN := $(CURDIR)/.venv/bin
-.PHONY: help setup run demo test quick kill train lint types house format lock clean
+.PHONY: help setup run demo test quick kill chips seals train lint types house format lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,10 @@ quick: ## tests that failed last, and fast ones
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -x -m "not slow and not pcsc and not campaign" tests
 kill: ## the whole kill campaign: every step, three ways to die, over the real PC/SC stack (about 20 minutes)
 	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m campaign --timeout 3600 tests/scenarios/test_kill.py
+chips: ## the chip campaign: every suite, chip key and signer, and many thousand hostile chips, files and lines (an hour)
+	$(BIN)/pytest -m campaign --timeout 3600 tests/card_io
+seals: ## the seal campaign: a thousand random people, printed, photographed, read back exactly (about 20 minutes)
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m campaign --timeout 7200 tests/kiosk/test_seal_campaign.py
 train: ## the three MRZ networks anew (needs the extra "training"; under two hours on two cores), then its measures
 	$(BIN)/python -m pip install -q -e '.[training]'
 	$(BIN)/python -m kiosk.capture.mrz.training.train --out build/mrz

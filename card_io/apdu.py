@@ -79,7 +79,7 @@ class Command:
     extended: bool = False
 
     def __post_init__(self) -> None:
-        if not all(0 <= byte <= 0xFF for byte in self.header_values):
+        if (self.cla | self.ins | self.p1 | self.p2) & ~0xFF:
             raise ValueError("header bytes out of range")
         if len(self.data) >= MAX_EXTENDED or not 0 <= (self.le or 0) <= MAX_EXTENDED:
             raise ValueError("data or le out of range")
@@ -158,6 +158,11 @@ class BytesLink:
 
     def __init__(self, transmit: Transmit) -> None:
         self._transmit = transmit
+
+    @property
+    def transmit(self) -> Transmit:
+        """The function underneath, for who wants to stand between."""
+        return self._transmit
 
     def send(self, command: Command) -> Response:
         """Exchange one command; MalformedCardData if the card answers without end."""

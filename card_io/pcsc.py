@@ -43,6 +43,9 @@ _UNAVAILABLE = {
 }
 _NO_READERS = 0x8010002E
 _OK = 0
+# PC/SC part 10, sections 2.2 and 2.6.14: what a reader can do, and its largest data field (0: short ones)
+_GET_FEATURES, _FEATURE_PROPERTIES, _MAX_APDU_DATA = 3400, 0x12, 0x0A
+_SHORT_DATA = 256
 
 T = TypeVar("T")
 
@@ -54,11 +57,16 @@ def readers() -> list[str]:
 
 
 class PcscLink(BytesLink):
-    """A connected card, `atr` its answer to reset; sends raise CardRemoved, CardSilent, ReaderUnavailable."""
+    """A connected card; sends raise CardRemoved, CardSilent, ReaderUnavailable.
 
-    def __init__(self, transmit: Callable[[bytes], bytes], atr: bytes) -> None:
+    `atr` is its answer to reset, `max_answer` the longest answer in bytes, status word included, that the
+    reader carries (0: it does not tell).
+    """
+
+    def __init__(self, transmit: Callable[[bytes], bytes], atr: bytes, max_answer: int = 0) -> None:
         super().__init__(transmit)
         self.atr = atr
+        self.max_answer = max_answer
 
 
 class PcscSlot:
@@ -96,7 +104,8 @@ class PcscSlot:
         connection, courier = _Connection(), _Courier(self._deadline)
         try:
             atr = courier.run(lambda: connection.open(self._find))
-            yield PcscLink(lambda raw: courier.run(lambda: connection.transmit(raw)), atr)
+            room = courier.run(connection.max_answer)
+            yield PcscLink(lambda raw: courier.run(lambda: connection.transmit(raw)), atr, room)
         finally:
             courier.close(connection.close)
 
@@ -147,6 +156,22 @@ class _Connection:
         code, _, _, _, atr = scard.SCardStatus(card)
         _check(code, "answer to reset")
         return bytes(atr)
+
+    def max_answer(self) -> int:
+        """Longest answer the reader carries, status word included; 0 if it does not tell."""
+        features = self._control(self._scard.SCARD_CTL_CODE(_GET_FEATURES))
+        code = _property(features, _FEATURE_PROPERTIES)
+        if code is None:
+            return 0
+        size = _property(self._control(int.from_bytes(code, "big")), _MAX_APDU_DATA)
+        if size is None:
+            return 0
+        return max(int.from_bytes(size, "little"), _SHORT_DATA) + 2
+
+    def _control(self, code: int) -> bytes:
+        """What the driver answers; b"" if it does not: drivers without features are many."""
+        result, answer = self._scard.SCardControl(self._card, code, [])
+        return bytes(byte & 0xFF for byte in answer) if result & 0xFFFFFFFF == _OK else b""
 
     def transmit(self, raw: bytes) -> bytes:
         """Answer to one command."""
@@ -209,6 +234,16 @@ class _Courier:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+
+
+def _property(answer: bytes, wanted: int) -> bytes | None:
+    """The value of one simple TLV in what a driver answers; None if it is not there."""
+    while len(answer) > 1:
+        tag, length, rest = answer[0], answer[1], answer[2:]
+        if tag == wanted and 0 < length <= len(rest):
+            return rest[:length]
+        answer = rest[length:]
+    return None
 
 
 def _outcome(call: Callable[[], T]) -> tuple[T | None, CardError | None]:

@@ -13,12 +13,14 @@ import hmac
 from card_io.apdu import SECURE, Command, Ins, Link, Response
 from card_io.errors import CardError, MalformedCardData, SecureMessagingError
 from card_io.lds.index import APPLICATION
-from card_io.tlv import Tlv, parse_all
+from card_io.tlv import Tlv, read_header
 from crypto.errors import MalformedData
-from crypto.primitives import Cipher, decrypt_cbc, encrypt_block, encrypt_cbc, mac8, pad, unpad
+from crypto.primitives import Cipher, SessionCipher, pad, unpad
 
 _BY_NAME = 0x04  # P1 of SELECT by application identifier
 _CRYPTOGRAM, _CRYPTOGRAM_ODD, _LE, _STATUS, _MAC = 0x87, 0x85, 0x97, 0x99, 0x8E
+_KNOWN = frozenset({_CRYPTOGRAM, _CRYPTOGRAM_ODD, _STATUS, _MAC})
+_LONGEST_HEADER = 6  # one byte of tag, five of length
 _PADDED = b"\x01"  # padding indicator of object 87: ISO/IEC 9797-1 method 2
 _ANSWER_OBJECTS = ({_CRYPTOGRAM, _STATUS, _MAC}, {_CRYPTOGRAM_ODD, _STATUS, _MAC}, {_STATUS, _MAC})
 
@@ -53,6 +55,7 @@ class SecureMessaging:
         self._cipher = cipher
         self._encryption_key = encryption_key
         self._mac_key = mac_key
+        self._keys: SessionCipher | None = SessionCipher(cipher, encryption_key, mac_key)
         self._counter = int.from_bytes(counter or b"", "big")
         self._application = application
         self._alive = True
@@ -95,14 +98,15 @@ class SecureMessaging:
     def end(self) -> None:
         """Forget the keys."""
         self._alive = False
+        self._keys = None
         self._encryption_key = self._mac_key = b""
 
     def protect(self, command: Command) -> Command:
         """The protected form of a command; counts one up (Doc 9303-11 section 9.8.4)."""
         self._count()
         objects = self._data_object(command) + _le_object(command)
-        header = bytes([command.cla | SECURE]) + command.header[1:]
-        body = objects + Tlv.of(_MAC, self._mac(pad(header, self._cipher.block_size), objects))
+        header = bytes((command.cla | SECURE, command.ins, command.p1, command.p2))
+        body = objects + _object(_MAC, self._mac(pad(header, self._cipher.block_size), objects))
         extended = command.is_extended or len(body) > 0xFF
         return Command(header[0], header[1], header[2], header[3], body, 0, extended)
 
@@ -111,12 +115,10 @@ class SecureMessaging:
         self._count()
         if not response.data:
             raise BrokenSession(response.sw)
-        objects = _answer_objects(response.data)
-        mac = objects[_MAC]
-        expected = self._mac(b"", response.data[: -len(mac)])
-        if not hmac.compare_digest(expected, mac.value):
+        objects, covered = _answer_objects(response.data)
+        if not hmac.compare_digest(self._mac(b"", response.data[:covered]), objects[_MAC]):
             raise SecureMessagingError("answer has a wrong MAC")
-        status = objects[_STATUS].value
+        status = objects[_STATUS]
         if len(status) != 2:
             raise SecureMessagingError("protected status is not two bytes")
         self._proven = True
@@ -129,42 +131,47 @@ class SecureMessaging:
     def _count(self) -> None:
         self._counter = (self._counter + 1) % (1 << (8 * self._cipher.block_size))
 
-    def _iv(self) -> bytes:
-        zeros = bytes(self._cipher.block_size)
-        if self._cipher is Cipher.TDES:
-            return zeros
-        return encrypt_block(self._cipher, self._encryption_key, self.counter)
+    def _session(self) -> SessionCipher:
+        if self._keys is None:
+            raise SecureMessagingError("session is over")
+        return self._keys
 
     def _mac(self, header: bytes, objects: bytes) -> bytes:
         content = self.counter + header
         if objects:
             content += pad(objects, self._cipher.block_size)
-        return mac8(self._cipher, self._mac_key, content)
+        return self._session().mac(content)
 
     def _data_object(self, command: Command) -> bytes:
         """Object 87, or 85 without padding indicator for an odd instruction (ISO/IEC 7816-4 table 42)."""
         if not command.data:
             return b""
-        padded = pad(command.data, self._cipher.block_size)
-        cryptogram = encrypt_cbc(self._cipher, self._encryption_key, self._iv(), padded)
+        keys = self._session()
+        cryptogram = keys.encrypt(keys.iv(self.counter), pad(command.data, self._cipher.block_size))
         if command.ins & 1:
             return Tlv.of(_CRYPTOGRAM_ODD, cryptogram)
         return Tlv.of(_CRYPTOGRAM, _PADDED + cryptogram)
 
-    def _decrypt(self, objects: dict[int, Tlv]) -> bytes:
-        if _CRYPTOGRAM in objects:
-            cryptogram = objects[_CRYPTOGRAM].value
+    def _decrypt(self, objects: dict[int, bytes]) -> bytes:
+        cryptogram = objects.get(_CRYPTOGRAM)
+        if cryptogram is not None:
             if not cryptogram.startswith(_PADDED):
                 raise SecureMessagingError("unknown padding indicator")
             cryptogram = cryptogram[1:]
         elif _CRYPTOGRAM_ODD in objects:
-            cryptogram = objects[_CRYPTOGRAM_ODD].value
+            cryptogram = objects[_CRYPTOGRAM_ODD]
         else:
             return b""
+        keys = self._session()
         try:
-            return unpad(decrypt_cbc(self._cipher, self._encryption_key, self._iv(), cryptogram))
+            return unpad(keys.decrypt(keys.iv(self.counter), cryptogram))
         except MalformedData as error:
             raise SecureMessagingError("cryptogram is not padded data") from error
+
+
+def _object(tag: int, value: bytes) -> bytes:
+    """A data object of at most 127 bytes."""
+    return bytes((tag, len(value))) + value
 
 
 def _le_object(command: Command) -> bytes:
@@ -172,16 +179,25 @@ def _le_object(command: Command) -> bytes:
         return b""
     wide = command.le > 0x100 or (command.extended and command.le == 0)
     size = 2 if wide else 1
-    return Tlv.of(_LE, (command.le % (1 << (8 * size))).to_bytes(size, "big"))
+    return _object(_LE, (command.le % (1 << (8 * size))).to_bytes(size, "big"))
 
 
-def _answer_objects(data: bytes) -> dict[int, Tlv]:
-    """Cryptogram (optional), status, MAC: each once, the MAC last."""
-    try:
-        objects = parse_all(data)
-    except MalformedCardData as error:
-        raise SecureMessagingError("answer is not made of objects") from error
-    by_tag = {item.tag: item for item in objects}
-    if len(by_tag) != len(objects) or set(by_tag) not in _ANSWER_OBJECTS or objects[-1].tag != _MAC:
+def _answer_objects(data: bytes) -> tuple[dict[int, bytes], int]:
+    """Values of cryptogram (optional), status, MAC: each once, the MAC last; and where the MAC begins."""
+    found: dict[int, bytes] = {}
+    position = covered = tag = 0
+    while position < len(data):
+        covered = position
+        try:
+            tag, size, length = read_header(data[position : position + _LONGEST_HEADER])
+        except MalformedCardData as error:
+            raise SecureMessagingError("answer is not made of objects") from error
+        start, position = position + size, position + size + length
+        if position > len(data):
+            raise SecureMessagingError("answer is not made of objects")
+        if tag in found or tag not in _KNOWN:
+            raise SecureMessagingError("answer lacks status or MAC, or holds something else")
+        found[tag] = data[start:position]
+    if found.keys() not in _ANSWER_OBJECTS or tag != _MAC:
         raise SecureMessagingError("answer lacks status or MAC, or holds something else")
-    return by_tag
+    return found, covered

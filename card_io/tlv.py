@@ -39,8 +39,11 @@ class Tlv(bytes):
 
     def __new__(cls, encoded: bytes, *, depth: int = 0) -> Tlv:
         """Parse exactly one object; MalformedCardData if there is less or more."""
-        header = read_header(encoded)
-        if header.total != len(encoded):
+        return cls._made(encoded, read_header(encoded), depth)
+
+    @classmethod
+    def _made(cls, encoded: bytes, header: Header, depth: int) -> Tlv:
+        if header.size + header.length != len(encoded):
             raise MalformedCardData(f"object {header.tag:X} does not fill its {len(encoded)} bytes")
         self = super().__new__(cls, encoded)
         self.tag = header.tag
@@ -52,7 +55,11 @@ class Tlv(bytes):
     def of(cls, tag: int, value: bytes | Iterable[bytes] = b"") -> Tlv:
         """Build an object from its value, or from its children in order (lengths in shortest form)."""
         content = value if isinstance(value, bytes) else b"".join(value)
-        return cls(_encode_tag(tag) + _encode_length(len(content)) + content)
+        if not 0 < tag <= 0xFF or tag & 0x1F == 0x1F:
+            return cls(_encode_tag(tag) + _encode_length(len(content)) + content)
+        self = super().__new__(cls, bytes((tag,)) + _encode_length(len(content)) + content)
+        self.tag, self.value, self._depth = tag, bytes(content), 0
+        return self
 
     @property
     def constructed(self) -> bool:
@@ -88,14 +95,17 @@ def parse_all(data: bytes, *, depth: int = 0) -> tuple[Tlv, ...]:
     objects: list[Tlv] = []
     position = 0
     while position < len(data):
-        total = read_header(data[position : position + 1 + MAX_TAG_BYTES + MAX_LENGTH_BYTES]).total
-        objects.append(Tlv(data[position : position + total], depth=depth))
+        header = read_header(data[position : position + 1 + MAX_TAG_BYTES + MAX_LENGTH_BYTES])
+        total = header.size + header.length
+        objects.append(Tlv._made(data[position : position + total], header, depth))
         position += total
     return tuple(objects)
 
 
 def read_header(data: bytes) -> Header:
     """Tag and length at the start of `data`, which may end before the value does."""
+    if len(data) > 1 and data[0] & 0x1F != 0x1F and data[1] < 0x80:  # most of them
+        return Header(data[0], 2, data[1])
     tag, position = _read_tag(data)
     if position >= len(data):
         raise MalformedCardData("object ends before its length")

@@ -16,7 +16,6 @@ from asn1crypto import core, x509
 
 from crypto.certificates import Certificate, SignatureAlgorithm, digest, verify_signature
 from crypto.certificates.asn1 import (
-    AlgorithmIdentifier,
     Element,
     elements,
     encode,
@@ -28,8 +27,8 @@ from crypto.certificates.asn1 import (
     to_der,
     utc,
 )
-from crypto.certificates.certificate import normal_name
 from crypto.certificates.keys import HASH_OIDS, hash_identifier
+from crypto.certificates.names import dotted, read_name
 from crypto.errors import MalformedData, SignatureInvalid
 
 MASTER_LIST = "2.23.136.1.1.2"  # content types, Doc 9303-12 9 and 10
@@ -70,14 +69,6 @@ class _Content(core.Sequence):  # type: ignore[misc]
         ("content_type", core.ObjectIdentifier),
         ("content", core.OctetString, {"explicit": 0, "optional": True}),
     ]
-
-
-class _Attribute(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [("type", core.ObjectIdentifier), ("values", core.SetOf, {"spec": core.Any})]
-
-
-class _IssuerAndSerial(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [("issuer", x509.Name), ("serial", core.Integer)]
 
 
 @dataclass(frozen=True)
@@ -212,21 +203,45 @@ def _signed_attributes(
     return b"".join(sorted(encoded))
 
 
-def _parse(der: bytes) -> SignedData:
+def unverified_content(der: bytes) -> tuple[str, bytes]:
+    """Type and octets of what is signed, whether it is signed well or not; MalformedData as `parse`.
+
+    For what helps to read on; it is evidence of nothing.
+    """
+    with outside_bytes(_WHAT):
+        return _content(_signed_data(der)[0])
+
+
+def _signed_data(der: bytes) -> tuple[Element, list[Element]]:
+    """The encapsulated content, and the fields after it."""
     oid, wrapped = sequence(der, _WHAT)
-    if core.ObjectIdentifier.load(oid.encoded).dotted != SIGNED_DATA or wrapped.identifier != 0xA0:
+    if _oid(oid) != SIGNED_DATA or wrapped.identifier != 0xA0:
         raise MalformedData("not CMS SignedData")
     version, digests, content_info, *rest = sequence(wrapped.content, _WHAT)
     if (version.identifier, digests.identifier) != (0x02, 0x31):
         raise MalformedData("SignedData does not begin with version and digest algorithms")
-    content = load(_Content, content_info.encoded, _WHAT)
+    return content_info, rest
+
+
+def _parse(der: bytes) -> SignedData:
+    content_info, rest = _signed_data(der)
+    content_type, content = _content(content_info)
     certificates, infos = _certificates(rest)
     return SignedData(
-        content_type=content["content_type"].dotted,
-        content=bytes(content["content"]),
+        content_type=content_type,
+        content=content,
         certificates=certificates,
         signers=tuple(_parse_signer(item.encoded) for item in infos),
     )
+
+
+def _content(item: Element) -> tuple[str, bytes]:
+    """Type and octets of the content; what is signed elsewhere has none."""
+    kind, *wrapped = sequence(item.encoded, _WHAT)
+    if not wrapped:
+        raise MalformedData("signed data without content")
+    (value,) = elements(single(wrapped[0].encoded, 0xA0, _WHAT).content, _WHAT)
+    return _oid(kind), octets(value)
 
 
 def _certificates(rest: list[Element]) -> tuple[tuple[Certificate, ...], list[Element]]:
@@ -247,47 +262,57 @@ def _parse_signer(der: bytes) -> SignerInfo:
     if version.identifier != 0x02 or attributes.identifier != 0xA0:
         raise MalformedData("signer info without version or signed attributes")
     values = _attribute_values(attributes.content)
-    digest_oid: str = load(AlgorithmIdentifier, hash_id.encoded, _WHAT)["algorithm"].dotted
+    digest_oid = _oid(sequence(hash_id.encoded, _WHAT)[0])
     time = values.get(SIGNING_TIME)
     return SignerInfo(
         **_identifier(identifier),
         digest_name=HASH_OIDS.get(digest_oid, digest_oid),
         signature_algorithm=algorithm.encoded,
-        signature=load(core.OctetString, signature.encoded, _WHAT).native,
+        signature=octets(signature),
         signed_attributes=b"\x31" + attributes.encoded[1:],
-        content_type=load(core.ObjectIdentifier, _required(values, CONTENT_TYPE), _WHAT).dotted,
-        message_digest=load(core.OctetString, _required(values, MESSAGE_DIGEST), _WHAT).native,
-        signing_time=None if time is None else utc(load(x509.Time, time, _WHAT).chosen.native, _WHAT),
+        content_type=_oid(_required(values, CONTENT_TYPE)),
+        message_digest=octets(_required(values, MESSAGE_DIGEST)),
+        signing_time=None if time is None else utc(load(x509.Time, time.encoded, _WHAT).chosen.native, _WHAT),
     )
 
 
 def _identifier(item: Element) -> dict[str, Any]:
     if item.identifier == 0x80:
         return {"issuer_name": None, "serial": None, "key_id": item.content}
-    if item.identifier != 0x30:
+    issuer, serial = sequence(item.encoded, _WHAT)
+    if serial.identifier != 0x02 or not serial.content:
         raise MalformedData("signer identifier")
-    parsed = load(_IssuerAndSerial, item.encoded, _WHAT)
-    return {
-        "issuer_name": normal_name(parsed["issuer"]),
-        "serial": parsed["serial"].native,
-        "key_id": None,
-    }
+    number = int.from_bytes(serial.content, "big", signed=True)
+    return {"issuer_name": read_name(issuer.encoded).normal, "serial": number, "key_id": None}
 
 
-def _attribute_values(content: bytes) -> dict[str, bytes]:
+def _attribute_values(content: bytes) -> dict[str, Element]:
     """Single values of the signed attributes by OID; an attribute given twice is malformed (RFC 5652 5.3)."""
-    found: dict[str, bytes] = {}
+    found: dict[str, Element] = {}
     for item in elements(content, _WHAT):
-        attribute = load(_Attribute, item.encoded, _WHAT)
-        oid = attribute["type"].dotted
-        values = elements(sequence(item.encoded, _WHAT)[1].content, _WHAT)
+        kind, listed = sequence(item.encoded, _WHAT)
+        oid, values = _oid(kind), elements(single(listed.encoded, 0x31, _WHAT).content, _WHAT)
         if oid in found or len(values) != 1:
             raise MalformedData(f"signed attribute {oid}")
-        found[oid] = values[0].encoded
+        found[oid] = values[0]
     return found
 
 
-def _required(values: dict[str, bytes], oid: str) -> bytes:
+def _oid(item: Element) -> str:
+    if item.identifier != 0x06:
+        raise MalformedData("signed data: no object identifier")
+    return dotted(item.content)
+
+
+def octets(item: Element) -> bytes:
+    """An OCTET STRING, whole or (BER) in pieces."""
+    if item.identifier == 0x04:
+        return item.content
+    value: bytes = load(core.OctetString, item.encoded, _WHAT).native
+    return value
+
+
+def _required(values: dict[str, Element], oid: str) -> Element:
     if oid not in values:
         raise MalformedData(f"signed attribute {oid} is missing")
     return values[oid]

@@ -2,29 +2,25 @@
 
 Owns the operations of the protocol and of its mappings. Elements are bytes as they travel: 04 || X || Y for a
 point, the unsigned integer without leading zeros for a number. Every operation checks the elements it is
-given: on the curve or in the subgroup, never the identity. Where the library knows the curve well its code
-multiplies; only the sign of y is found here.
+given: on the curve or in the subgroup, never the identity. Where the library knows the curve its code
+multiplies (`crypto.library_points` says why); own arithmetic does the brainpool curves that it lacks.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from crypto.ecmath import CURVES, STANDARDIZED, Curve, Point, add, decode_point, encode_point, multiply
 from crypto.errors import MalformedData, UnsupportedAlgorithm
+from crypto.library_points import base_multiple, multiple, x_of_multiple
 from crypto.modp import MODP_GROUPS, ModpGroup, check_member
 from crypto.primitives import Cipher, RandomBytes, encrypt_cbc
 
 _SURPLUS = 8  # random bytes beyond the order: the bias becomes negligible (FIPS 186-5 A.2.1)
-# Where two agreements of the library beat one multiplication here; p = 3 mod 4 for all of them.
-_FAST = frozenset({"secp192r1", "secp256r1", "secp384r1", "secp521r1"})
 # Doc 9303-11 section 4.4.3.3.1 constants c0 and c1 of the pseudo-random function, by block of output
 _CONSTANTS: Mapping[int, tuple[bytes, bytes]] = MappingProxyType(
     {
@@ -74,6 +70,13 @@ class Domain(Protocol):
     def integrated(self, value: int) -> bytes:
         """The element that the integrated mapping makes of the pseudo-random field element."""
 
+    def generic(self, nonce: int, private: int, element: bytes) -> Callable[[int], bytes]:
+        """The generic mapping (Doc 9303-11 section 4.4.3.3): gives multiples of the mapped generator.
+
+        The generator is `nonce` times the standard one and `private` times `element`, combined. The function
+        raises MalformedData for a foreign element, and where the generator would be the identity.
+        """
+
     @property
     def modulus(self) -> int:
         """The prime p of the field."""
@@ -113,7 +116,7 @@ class EcDomain:
     def power(self, scalar: int, element: bytes) -> bytes:
         """A multiple of the point."""
         point = decode_point(self.curve, element)
-        result = _multiply_fast(self.curve, scalar % self.curve.n, point)
+        result = multiple(self.curve, scalar % self.curve.n, point)
         return self._finite(result if result is not None else multiply(self.curve, scalar, point))
 
     def combine(self, first: bytes, second: bytes) -> bytes:
@@ -124,7 +127,7 @@ class EcDomain:
     def secret(self, scalar: int, element: bytes) -> bytes:
         """x of the multiple, as long as the field."""
         point = decode_point(self.curve, element)
-        x = _x_of_multiple(self.curve, scalar % self.curve.n, point)
+        x = x_of_multiple(self.curve, scalar % self.curve.n, point)
         if x is None:
             return self.power(scalar, element)[1 : 1 + self.curve.size]
         return x.to_bytes(self.curve.size, "big")
@@ -132,6 +135,23 @@ class EcDomain:
     def integrated(self, value: int) -> bytes:
         """Point encoding for the integrated mapping (Doc 9303-11 section 4.4.3.3.2, appendix H.1)."""
         return encode_point(self.curve, encode_to_point(self.curve, value))
+
+    def generic(self, nonce: int, private: int, element: bytes) -> Callable[[int], bytes]:
+        """Multiples of G' = sG + kP: x G' = (xs)G + (xk)P, so G' itself, which is secret, is never made.
+
+        Two multiplications in the library and one addition of points here.
+        """
+        point, n = decode_point(self.curve, element), self.curve.n
+
+        def public(scalar: int) -> bytes:
+            first = base_multiple(self.curve, scalar * nonce % n)
+            second = multiple(self.curve, scalar * private % n, point)
+            if first is None or second is None:  # a curve that the library lacks, or a scalar without use
+                mapped = self.combine(self.power(nonce, self.generator), self.power(private, element))
+                return self.power(scalar, mapped)
+            return self._finite(add(self.curve, first, second))
+
+        return public
 
     def _finite(self, point: Point | None) -> bytes:
         if point is None:
@@ -185,6 +205,11 @@ class DhDomain:
     def integrated(self, value: int) -> bytes:
         """value ^ ((p - 1) / q), which lies in the subgroup (Doc 9303-11 section 4.4.3.3.2)."""
         return self._proper(pow(value, (self.group.p - 1) // self.group.q, self.group.p))
+
+    def generic(self, nonce: int, private: int, element: bytes) -> Callable[[int], bytes]:
+        """Powers of g' = g^s h, h being element ^ private."""
+        mapped = self.combine(self.power(nonce, self.generator), self.power(private, element))
+        return lambda scalar: self.power(scalar, mapped)
 
     def _decode(self, element: bytes) -> int:
         if not 0 < len(element) <= self.group.size + 1:  # one zero byte in front is met
@@ -259,42 +284,3 @@ def _scalar(random: RandomBytes, size: int, order: int) -> int:
 
 def _octets(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def _library_curve(curve: Curve) -> ec.EllipticCurve | None:
-    try:
-        return ec.get_curve_for_oid(x509.ObjectIdentifier(curve.oid))()
-    except LookupError:
-        return None
-
-
-def _x_of_multiple(curve: Curve, scalar: int, point: Point) -> int | None:
-    """x of scalar * point by the library; None if it does not know the curve or the scalar is zero."""
-    known = _library_curve(curve)
-    if known is None or not 0 < scalar < curve.n:
-        return None
-    public = ec.EllipticCurvePublicNumbers(*point, known).public_key()
-    shared = ec.derive_private_key(scalar, known).exchange(ec.ECDH(), public)
-    return int.from_bytes(shared, "big")
-
-
-def _multiply_fast(curve: Curve, scalar: int, point: Point) -> Point | None:
-    """scalar * point by the library, None where own arithmetic must do.
-
-    The library gives x only. y is a square root, and its sign shows in x of (scalar + 1) * point.
-    """
-    known = _library_curve(curve)
-    if known is None or not 1 < scalar < curve.n - 2:
-        return None
-    if point == curve.generator:
-        numbers = ec.derive_private_key(scalar, known).public_key().public_numbers()
-        return numbers.x, numbers.y
-    if curve.name not in _FAST:
-        return None
-    x, following = _x_of_multiple(curve, scalar, point), _x_of_multiple(curve, scalar + 1, point)
-    if x is None or x == point[0]:
-        return None
-    y = pow(x * x * x + curve.a * x + curve.b, (curve.p + 1) // 4, curve.p)
-    slope = (y - point[1]) * pow(x - point[0], -1, curve.p)
-    fits = (slope * slope - x - point[0] - (following or 0)) % curve.p == 0
-    return (x, y) if fits else (x, curve.p - y)

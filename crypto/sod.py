@@ -11,23 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, ClassVar
 
 from asn1crypto import core
 
 from crypto.certificates import Certificate, SignatureAlgorithm, digest, verify_signature
 from crypto.certificates.asn1 import (
-    AlgorithmIdentifier,
     Element,
     elements,
     encode,
     encode_time,
-    load,
     outside_bytes,
     sequence,
     single,
 )
 from crypto.certificates.keys import HASH_OIDS, hash_identifier
+from crypto.certificates.names import dotted
 from crypto.cms import (
     CONTENT_TYPE,
     MESSAGE_DIGEST,
@@ -35,6 +33,8 @@ from crypto.cms import (
     SIGNING_TIME,
     ContentSigner,
     SignedData,
+    octets,
+    unverified_content,
 )
 from crypto.errors import MalformedData, PolicyRefused, SignatureInvalid
 from crypto.signer import check_chain, check_period
@@ -44,27 +44,6 @@ LEGACY_SECURITY_OBJECT = "1.2.528.1.1006.1.20.1"  # early Dutch documents
 EF_SOD_TAG = 0x77
 _VERSIONS = (b"0108", b"040000")  # LDS and Unicode, Doc 9303-10 4.6.2
 _WHAT = "security object"
-
-
-class _VersionInfo(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [("lds_version", core.PrintableString), ("unicode_version", core.PrintableString)]
-
-
-class _Hash(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [("number", core.Integer), ("value", core.OctetString)]
-
-
-class _Hashes(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = _Hash
-
-
-class _SecurityObject(core.Sequence):  # type: ignore[misc]
-    _fields: ClassVar = [
-        ("version", core.Integer),
-        ("hash_algorithm", AlgorithmIdentifier),
-        ("hashes", _Hashes),
-        ("version_info", _VersionInfo, {"optional": True}),
-    ]
 
 
 @dataclass(frozen=True)
@@ -241,8 +220,8 @@ def _numbered(entries: Element) -> Iterator[tuple[int, bytes]]:
         yield number.content[0], value.content
 
 
-def _oid(dotted: str) -> bytes:
-    return bytes(core.ObjectIdentifier(dotted).dump())
+def _oid(text: str) -> bytes:
+    return bytes(core.ObjectIdentifier(text).dump())
 
 
 def _attribute(oid: bytes, value: bytes) -> bytes:
@@ -262,26 +241,47 @@ def _time_attribute(moment: datetime) -> bytes:
     return _attribute(_TIME_OID, encode_time(moment).dump())
 
 
+def unverified_groups(ef_sod: bytes) -> frozenset[int]:
+    """Numbers of the groups that EF.SOD lists, no signature and no certificate looked at; MalformedData.
+
+    For deciding what to read; what is signed says `SecurityObject`.
+    """
+    kind, content = unverified_content(single(ef_sod, EF_SOD_TAG, "EF.SOD").content)
+    if kind not in (LDS_SECURITY_OBJECT, LEGACY_SECURITY_OBJECT):
+        raise WrongContentType(f"EF.SOD signs content of type {kind}")
+    with outside_bytes(_WHAT):
+        return frozenset(_hashes(sequence(content, _WHAT)[2]))
+
+
 def _parse(signed: SignedData) -> SecurityObject:
-    value = load(_SecurityObject, signed.content, _WHAT)
-    oid: str = value["hash_algorithm"]["algorithm"].dotted
+    version, algorithm, hashes, *info = sequence(signed.content, _WHAT)
+    name = sequence(algorithm.encoded, _WHAT)[0]
+    if (version.identifier, name.identifier) != (0x02, 0x06) or len(info) > 1:
+        raise MalformedData(f"{_WHAT}: not version, algorithm, hashes")
+    oid = dotted(name.content)
     return SecurityObject(
         hash_name=HASH_OIDS.get(oid, oid),
-        hashes=MappingProxyType(_hashes(value["hashes"])),
-        lds_version=_lds_version(value["version_info"]),
+        hashes=MappingProxyType(_hashes(hashes)),
+        lds_version=_lds_version(info[0]) if info else None,
         signed_data=signed,
     )
 
 
-def _hashes(entries: Any) -> dict[int, bytes]:
+def _hashes(listed: Element) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    for entry in entries:
-        number: int = entry["number"].native
-        if not 1 <= number <= 16 or number in found:
+    if listed.identifier != 0x30:
+        raise MalformedData(f"{_WHAT}: no list of hashes")
+    for entry in elements(listed.content, _WHAT):
+        name, value = sequence(entry.encoded, _WHAT)
+        number = int.from_bytes(name.content, "big", signed=True)
+        if name.identifier != 0x02 or not 1 <= number <= 16 or number in found:
             raise MalformedData(f"{_WHAT}: data group number {number:x}")
-        found[number] = entry["value"].native
+        found[number] = octets(value)
     return found
 
 
-def _lds_version(info: Any) -> str | None:
-    return None if isinstance(info, core.Void) else str(info["lds_version"].native)
+def _lds_version(info: Element) -> str:
+    text = sequence(info.encoded, _WHAT)[0]
+    if text.identifier != 0x13:
+        raise MalformedData(f"{_WHAT}: no LDS version")
+    return text.content.decode("ascii")

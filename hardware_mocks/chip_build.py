@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -34,10 +35,17 @@ _COMMENT_MOST = 0xFFFF - 2
 # What the chip holds where nothing is asked of the content: DG3 and DG4 are empty shells (Doc 9303-10 §4.7).
 _FINGERS = bytes.fromhex("7F6103020100")
 _SECURITY_FEATURE = bytes.fromhex("020101") + tlv(0x5F40, b"lab")
+_SIGNATURE = bytes.fromhex("020101") + tlv(0x5F43, b"lab")
+_RELATIVE = tlv(0x5F50, b"20240102") + tlv(0x5F51, b"SPECIMEN<<BERTA") + tlv(0x5F52, b"000")
 
 
-def build_chip(plan: ChipPlan, signer: ContentSigner | None) -> CardImage:
+def build_chip(
+    plan: ChipPlan, signer: ContentSigner | None, content: Mapping[int, bytes] = MappingProxyType({})
+) -> CardImage:
     """The chip. Without a signer it has neither EF.SOD nor EF.CardSecurity.
+
+    `content` takes the place of what the plan's own data groups would hold; numbers not in the plan are
+    left out.
 
     PlanError for what the plan's files cannot hold; the signer's own errors.
     """
@@ -46,6 +54,7 @@ def build_chip(plan: ChipPlan, signer: ContentSigner | None) -> CardImage:
     cam_keys = _mapping_keys(plan, random)
     aa_key = _aa_key(plan, random)
     groups = _groups(plan, ca_keys, aa_key)
+    groups |= {number: content[number] for number in groups if number in content}
     files = {"EF.COM": build_com([group_tag(number) for number in groups])}
     files |= {f"DG{number}": content for number, content in groups.items()}
     if plan.pace:
@@ -135,6 +144,10 @@ def _filler(plan: ChipPlan, number: int) -> bytes:
     match number:
         case 3 | 4:
             return tlv(group_tag(number), _FINGERS)
+        case 7:
+            return tlv(group_tag(7), _SIGNATURE)
+        case 16:
+            return tlv(group_tag(16), bytes.fromhex("020101") + tlv(0xA1, _RELATIVE))
         case 11:
             names = tuple(filter(None, (person.surname, person.given_names)))
             return dg.build_dg11(dg.PersonalDetails(full_name=names))

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crypto.pki_lab import LabPki
+from hardware_mocks.bench_chip import ReaderWithChip, bench_chip
 from hardware_mocks.box import Box
 from hardware_mocks.card_faults import CardFault
 from hardware_mocks.chip import ImageError
@@ -28,10 +29,11 @@ from hardware_mocks.print_engine import Spool, State
 from hardware_mocks.readers import BLANK, DOCUMENT, UPDATE_BINARY, LocalReaders, Readers, open_readers
 from hardware_mocks.scenario import Scenario, load_scenario
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import CardSlot, DeviceUris, PrintedJob, RehearsalTraveller
+from kiosk.ports import CardSlot, DeviceUris, PrintedJob, RehearsalChip, RehearsalTraveller
 
 _open_slots: dict[str, CardSlot] = {}
 NOBODY = -1
+FINAL_CHECK = "check"  # the step whose picture is the printed card
 
 
 class SimulatedDesk:
@@ -115,6 +117,8 @@ class SimulatedDesk:
         """Move the clock at the begin of a step, then let the faults strike that wait for it."""
         if moment == "begin":
             self.clock.step(step)
+        if step == FINAL_CHECK:
+            self._lay_print(moment)
         self._faults.strike(step, moment, self._box.state.presented + 1, self._strike)
 
     def printed(self) -> tuple[PrintedJob, ...]:
@@ -144,6 +148,19 @@ class SimulatedDesk:
         if 0 <= state.presented < len(self.scenario.traveller):
             self.present(state.presented)
 
+    def _lay_print(self, moment: str) -> None:
+        """The newest print, back up, under the camera; away when the check is done."""
+        folder = self._newest_print() if moment == "begin" else None
+        if folder is None:
+            self._order("show", page=None)
+        else:
+            self._order("show", page=str(folder / "back.png"), seed=f"print/{folder.name}")
+
+    def _newest_print(self) -> Path | None:
+        spool = Spool(self._directory / "printer")
+        done = [job for job in spool.jobs.values() if job.state is State.COMPLETED]
+        return spool.folder(done[-1].id) if done else None
+
     def _strike(self, fault: Fault) -> None:
         if fault.action in PRINTER:
             self._order("printer", fault=PRINTER[fault.action], seconds=fault.seconds)
@@ -153,6 +170,9 @@ class SimulatedDesk:
             self.withdraw()
         elif fault.action == "remove_card":
             self._readers.remove(BLANK)
+        elif fault.action == "swap_card":
+            self.take_card()
+            self.insert_blank()
         elif fault.action == "mute_card":
             self._readers.arm(BLANK, CardFault("mute", "before", count=fault.count))
         elif fault.action == "tear_card":
@@ -270,6 +290,16 @@ class Rehearsal:
     def open(home: Path, scenario: Path | None, *, in_process: bool = False) -> SimulatedDesk:
         """As `open_desk`."""
         return open_desk(home, scenario, in_process=in_process)
+
+    @staticmethod
+    def chip(directory: Path, parameter: int) -> RehearsalChip:
+        """As `bench_chip`."""
+        return bench_chip(directory, parameter)
+
+    @staticmethod
+    def reader(directory: Path, image: Path) -> ReaderWithChip:
+        """As `ReaderWithChip`."""
+        return ReaderWithChip(directory, image)
 
 
 REHEARSAL = Rehearsal()

@@ -1,9 +1,9 @@
 """Specimen passports: the page, and the chip that says the same, from one description.
 
 Chips carry EF.CardAccess, COM, SOD, DG1, DG2, DG11, DG12, DG14 and DG15 (Doc 9303-10), signed by
-the lab document signer of the issuing state. `tamper` changes one group after signing: a swapped
-portrait for DG2, which is what a forger would want. The same description, seed and lab PKI give
-the same bytes.
+the lab document signer of the issuing state; a traveller may carry a chip of another kind.
+`tamper` changes one group after signing: a swapped portrait for DG2, which is what a forger would
+want. The same description, seed and lab PKI give the same bytes.
 """
 
 import hashlib
@@ -29,6 +29,8 @@ from card_io.lds.security_infos import (
 )
 from crypto.pki_lab import LabPki
 from hardware_mocks.chip import CardImage, passport_image
+from hardware_mocks.chip_build import build_chip
+from hardware_mocks.chip_plan import load_plan
 from hardware_mocks.pages import PageText, render_page
 from hardware_mocks.portraits import HEIGHT, WIDTH, Look, portrait, portrait_jpeg
 from hardware_mocks.scenario import Traveller
@@ -114,6 +116,17 @@ class Specimen:
 
     def chip(self, lab: LabPki) -> CardImage:
         """The chip's memory; CryptoError when the lab cannot sign for that state."""
+        return self._chip_of_kind(lab) if self.traveller.chip else self._own_chip(lab)
+
+    def _chip_of_kind(self, lab: LabPki) -> CardImage:
+        """A chip of the simulators' zoo with this traveller's data groups."""
+        kind, passport = self.traveller.chip, self.traveller.passport
+        plan = replace(load_plan(kind), name=f"{kind}/{self.key}", lines=self.lines)
+        signer = lab.signer(passport.country, passport.signer)
+        groups, _ = self._groups()
+        return build_chip(plan, signer, {n: data for n, data in groups.items() if n not in (14, 15)})
+
+    def _own_chip(self, lab: LabPki) -> CardImage:
         passport = self.traveller.passport
         groups, key = self._groups()
         moment = lab.signer(passport.country, passport.signer).certificate.not_before + timedelta(days=1)

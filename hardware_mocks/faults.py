@@ -14,7 +14,7 @@ from typing import Final
 from hardware_mocks.durable import read_json, write_json
 
 KILLS: Final = ("kill_kiosk", "kill_card", "kill_both")
-CARDS: Final = ("remove_document", "remove_card", "mute_card", "tear_card")
+CARDS: Final = ("remove_document", "remove_card", "mute_card", "tear_card", "swap_card")
 PRINTER: Final = {
     "printer_media_empty": "media-empty",
     "printer_jam": "jam",
@@ -38,6 +38,7 @@ class Fault:
 
     `traveller` (from 1) and `occurrence` narrow it down; printer and camera faults are put right
     by an invisible hand after `seconds` (0: never). `count`: tear_card tears that UPDATE BINARY.
+    swap_card puts the next blank in the place of the card in the encoder.
     """
 
     step: str

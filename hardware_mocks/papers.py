@@ -25,7 +25,8 @@ class Papers:
         specimen = self.specimen(traveller)
         passport = specimen.traveller.passport
         signer = self._lab.signer(passport.country, passport.signer).certificate
-        digest = hashlib.sha256(f"{specimen!r}/{signer.fingerprint}".encode()).hexdigest()[:12]
+        made_of = f"{specimen!r}/{signer.fingerprint}{specimen.traveller.chip}"
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
         page = self._directory / f"passport-{traveller + 1:02}-{digest}.png"
         chip = page.with_suffix(".json")
         if passport.chip and not chip.exists():

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hardware_mocks.chip_plan import kinds
 from hardware_mocks.faults import Fault
 from kiosk.domain.documents import Declaration, Sex
 from kiosk.domain.stay import Stay
@@ -102,6 +103,8 @@ class Traveller:
     expect: Expectation
     decision: str = "grant"
     stay: tuple[PastStay, ...] = ()
+    # A kind of chip (`sim chip`) in the booklet; what the passport says of access and keys is then not used.
+    chip: str = field(default="", repr=False)
 
     def rehearsal(self, day: date) -> RehearsalTraveller:
         """The traveller as the kiosk's port describes one."""
@@ -190,9 +193,12 @@ def _check(traveller: Traveller, where: str) -> None:
         (traveller.decision, DECISIONS, "decision"),
         (traveller.expect.end, ENDS, "expect.end"),
         (passport.tamper, TAMPERS, "passport.tamper"),
+        (traveller.chip, ("", *kinds()), "chip"),
     ):
         if value not in allowed:
             raise _wrong(f"{where}.{place}", f"{value!r} is none of {', '.join(filter(None, allowed))}")
+    if traveller.chip and (passport.tamper or not passport.chip):
+        raise _wrong(f"{where}.chip", "its kind says what is wrong with it, and the passport has one")
     if not traveller.person.birth < passport.issued < passport.expiry:
         raise _wrong(f"{where}.passport", "birth, issue and expiry are not in that order")
     if passport.tamper == "DG11" and not traveller.person.national_surname:

@@ -1,4 +1,4 @@
-"""What the desk's camera sees: a desk mat, and on it, or not, a passport page.
+"""What the desk's camera sees: a desk mat, and on it, or not, a passport page or a printed card.
 
 The page lies a little turned and tilted, differently for each seed, under uneven light; each frame
 has its own sensor noise and a tremble of a fraction of a pixel. 1280 x 960, about 8.5 px per mm.
@@ -7,7 +7,7 @@ has its own sensor noise and a tremble of a fraction of a pixel. 1280 x 960, abo
 import io
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,8 @@ from hardware_mocks.drawing import Array, Point, font
 
 FRAME_SIZE = (1280, 960)
 PAGE_WIDTH_PX = 1080  # of the 125 mm page in the frame, before tilt
+PAGE_MM, CARD_MM = 125.0, 85.6  # Doc 9303-4, 9303-5: widths
+CARD_RATIO = 1.5  # cards are wider for their height than pages
 CORNER_MM = 3.18  # Doc 9303-3: radius of the corners
 _QUALITY = 88
 _NOISE = 2.4  # standard deviation of the sensor noise, grey levels
@@ -49,6 +51,14 @@ def placement(seed: str) -> Placement:
         tilt_x=draw.uniform(-0.018, 0.018),
         tilt_y=draw.uniform(-0.018, 0.018),
     )
+
+
+def lay(page: Image.Image, seed: str) -> Placement:
+    """Where that page lies: a card (85.6 x 54 mm) takes its smaller share of the same picture."""
+    place = placement(seed)
+    if page.width < CARD_RATIO * page.height:
+        return place
+    return replace(place, width=place.width * CARD_MM / PAGE_MM)
 
 
 def corners(place: Placement, page: tuple[int, int]) -> list[Point]:
@@ -108,7 +118,8 @@ def _light() -> Array:
 @lru_cache(maxsize=4)
 def _corner_mask(size: tuple[int, int]) -> Image.Image:
     mask = Image.new("L", size, 0)
-    radius = CORNER_MM / 125.0 * size[0]
+    width = CARD_MM if size[0] >= CARD_RATIO * size[1] else PAGE_MM
+    radius = CORNER_MM / width * size[0]
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius=radius, fill=255)
     return mask
 
@@ -152,12 +163,13 @@ def still(
 ) -> bytes:
     """Frame number `index` of a page that lies still: the same seed and index, the same bytes."""
     draw = random.Random(f"frame/{seed}/{index}")
-    place = placement(seed).moved(draw.uniform(-0.4, 0.4), draw.uniform(-0.4, 0.4), draw.uniform(-0.02, 0.02))
+    place = placement(seed) if page is None else lay(page, seed)
+    place = place.moved(draw.uniform(-0.4, 0.4), draw.uniform(-0.4, 0.4), draw.uniform(-0.02, 0.02))
     return expose(compose(page, place), draw.getrandbits(32), blur=blur, glare=glare)
 
 
 def arriving(page: Image.Image, seed: str, index: int, count: int) -> bytes:
     """Frame `index` of `count` in which a hand pushes the page into place from below."""
     left = 1.0 - (index + 1) / (count + 1)
-    place = placement(seed).moved(60 * left, 620 * left**1.5, 7 * left)
+    place = lay(page, seed).moved(60 * left, 620 * left**1.5, 7 * left)
     return expose(compose(page, place, motion=3 + 12 * left), index)

@@ -12,11 +12,15 @@ from kiosk.ports import Camera, CardSlot, Printer
 from kiosk.printing import ipp
 
 SIMULATED = "sim"
+ANSWER_SECONDS = 30.0  # key generation on a slow card takes ten
 
 
 def open_pcsc(uri: str) -> CardSlot:
-    """`pcsc:` and the start of a reader's name; `pcsc:` alone takes the first reader."""
-    return pcsc.PcscSlot(uri.partition(":")[2])
+    """`pcsc:` and the start of a reader's name; `pcsc:` alone takes the first reader.
+
+    A card that keeps a command for ANSWER_SECONDS is given up as silent.
+    """
+    return pcsc.PcscSlot(uri.partition(":")[2], deadline=ANSWER_SECONDS)
 
 
 def open_camera(uri: str) -> Camera:

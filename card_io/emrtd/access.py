@@ -6,11 +6,11 @@ whatever link comes back has it selected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from card_io.apdu import SW, Command, Ins, Link, Response
 from card_io.emrtd.bac import basic_access, get_challenge
-from card_io.emrtd.cam import ChipAuthenticationMappingResult, verify_chip_mapping
+from card_io.emrtd.cam import ChipAuthenticationMappingResult, same_chip, verify_chip_mapping
 from card_io.emrtd.files import Advance, BlockSize, read_file
 from card_io.emrtd.pace import PaceSession, Password, establish
 from card_io.emrtd.pace_offers import Suite, read_offers
@@ -24,14 +24,15 @@ from card_io.errors import (
     SecureMessagingError,
     StatusError,
 )
-from card_io.lds.index import APPLICATION, FILES
+from card_io.lds.index import APPLICATION, FILES, MASTER_FILE
 from card_io.secure_messaging import BrokenSession
 from crypto.primitives import RandomBytes
 
 PLAIN = "plain"
 BAC = "BAC"
 MAX_SUITES = 4  # PACE offers tried before giving up
-_CARD_SECURITY_READS = 2
+_CARD_SECURITY_READS = 6  # two, and more as long as the chip teaches how it wants to be read
+_MASTER_FILE = MASTER_FILE.to_bytes(2, "big")
 # After these the card is still there to talk to; not so after a lost or silent card or a cancelled read.
 _PROTOCOL_FAILURES = (
     AccessDenied,
@@ -69,7 +70,8 @@ class AccessResult:
 
     `fallback` says that PACE was offered but did not work, `pace_problem` why. `refused` names the better
     PACE offers that failed before the one that worked. `chip_mapping` is set after chip authentication
-    mapping; it counts only once passive authentication vouches for EF.CardSecurity.
+    mapping; it counts only once passive authentication vouches for EF.CardSecurity, and
+    `card_security_problem` says why that file is not there.
     """
 
     protocol: str
@@ -78,6 +80,18 @@ class AccessResult:
     pace_problem: CardErrorCode | None = None
     refused: tuple[str, ...] = ()
     chip_mapping: ChipAuthenticationMappingResult | None = None
+    card_security_problem: CardErrorCode | None = None
+
+    def after(self, former: AccessResult | None) -> AccessResult:
+        """This opening, when `former` opened the chip earlier in the same read.
+
+        Chip authentication mapping then holds only if both sessions proved the same key: what was read
+        under a session without the proof may come from another chip.
+        """
+        if former is None or (former.chip_mapping is None and self.chip_mapping is None):
+            return self
+        proof = same_chip(former.chip_mapping, self.chip_mapping)
+        return replace(self, chip_mapping=proof)
 
 
 def _quiet(done: int, total: int) -> None:
@@ -90,10 +104,12 @@ def open_access(
     card_access: bytes | None,
     random: RandomBytes,
     advance: Advance = _quiet,
+    block: BlockSize | None = None,
 ) -> tuple[Link, AccessResult]:
     """The link to go on with and how it was opened; `card_access` is EF.CardAccess, None if there is none.
 
-    After chip authentication mapping EF.CardSecurity is read on the way, with `advance` as in `read_file`.
+    After chip authentication mapping EF.CardSecurity is read on the way, with `advance` and `block` as in
+    `read_file`.
 
     Raises AccessDenied (wrong MRZ or CAN), ProtocolUnsupported, FileMissing (no eMRTD application),
     SecureMessagingError, StatusError, MalformedCardData; CardRemoved and CardSilent from the link.
@@ -101,9 +117,24 @@ def open_access(
     if card_access is None:
         return _without_pace(link, key, random)
     try:
-        return _with_pace(link, key, card_access, random, advance)
+        return _with_pace(link, key, card_access, random, _Reading(advance, block or BlockSize()))
     except _PROTOCOL_FAILURES as failure:
         return _fall_back(link, key, random, failure)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How EF.CardSecurity is read."""
+
+    advance: Advance
+    block: BlockSize
+
+
+def select_master_file(link: Link) -> None:
+    """Select the master file again; some chips take one form only, some none, so no answer is an error."""
+    for data, p2 in ((_MASTER_FILE, 0x0C), (b"", 0x0C), (_MASTER_FILE, 0x00)):
+        if _selected(link.send(Command(0x00, Ins.SELECT, 0x00, p2, data))):
+            return
 
 
 def select_application(link: Link) -> None:
@@ -123,21 +154,21 @@ def _selected(response: Response) -> bool:
 
 
 def _with_pace(
-    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes, advance: Advance
+    link: Link, key: AccessKey, card_access: bytes, random: RandomBytes, reading: _Reading
 ) -> tuple[Link, AccessResult]:
     """PACE with the MRZ, and with the CAN if the chip refuses that; the first failure if neither opens it."""
     suites = read_offers(card_access)[:MAX_SUITES]
     failures: list[CardError] = []
     for password in key.passwords():
         try:
-            return _with_password(link, password, suites, random, advance)
+            return _with_password(link, password, suites, random, reading)
         except (AccessDenied, ProtocolUnsupported) as failure:
             failures.append(failure)
     raise failures[0]
 
 
 def _with_password(
-    link: Link, password: Password, suites: tuple[Suite, ...], random: RandomBytes, advance: Advance
+    link: Link, password: Password, suites: tuple[Suite, ...], random: RandomBytes, reading: _Reading
 ) -> tuple[Link, AccessResult]:
     """PACE with the best offer that works; the failure of the best one if none does."""
     failures: list[CardError] = []
@@ -150,36 +181,47 @@ def _with_password(
     else:
         raise failures[0]
     refused = tuple(suite.name for suite in suites[: len(failures)])
-    proof = None
+    proof, problem = None, None
     if session.chip_mapping is not None:
-        session, card_security = _card_security(link, password, session, random, advance)
+        session, content, problem = _card_security(link, password, session, random, reading)
         if session.chip_mapping is not None:
-            proof = verify_chip_mapping(session.chip_mapping, card_security)
+            proof = verify_chip_mapping(session.chip_mapping, content)
     select_application(session.channel)
-    result = AccessResult(suite.name, suite.domain.name, refused=refused, chip_mapping=proof)
+    result = AccessResult(
+        suite.name,
+        suite.domain.name,
+        refused=refused,
+        chip_mapping=proof,
+        card_security_problem=problem,
+    )
     return session.channel, result
 
 
 def _card_security(
-    link: Link, password: Password, session: PaceSession, random: RandomBytes, advance: Advance
-) -> tuple[PaceSession, bytes | None]:
-    """EF.CardSecurity, which is read in the master file, and the session it left; None if it cannot be had.
+    link: Link, password: Password, session: PaceSession, random: RandomBytes, reading: _Reading
+) -> tuple[PaceSession, bytes | None, CardErrorCode | None]:
+    """EF.CardSecurity, which is read in the master file, and the session it left; None and why without it.
 
-    When the session breaks over it the chip is opened again, and asked once more in smaller blocks if that
-    was the trouble. File and mapping key are always of one session.
+    When the session breaks over it the chip is opened again and asked once more, and again as long as the
+    chip teaches how it wants to be read. File and mapping key are always of one session.
     """
-    block = BlockSize()
-    for _ in range(_CARD_SECURITY_READS):
+    problem: CardErrorCode | None = None
+    for attempt in range(_CARD_SECURITY_READS):
+        learned = False
         try:
-            return session, read_file(session.channel, FILES["EF.CardSecurity"], block, advance)
-        except (FileMissing, StatusError, MalformedCardData):
+            content = read_file(session.channel, FILES["EF.CardSecurity"], reading.block, reading.advance)
+            return session, content, None
+        except (FileMissing, StatusError, MalformedCardData) as error:
+            problem = error.code
             if session.channel.alive:
-                return session, None
+                break
         except SecureMessagingError as error:
-            if isinstance(error, BrokenSession):
-                block.shrink(error.sw, block.size)
+            problem = error.code
+            learned = reading.block.learn(error.sw if isinstance(error, BrokenSession) else None)
         session = establish(link, session.suite, password, random)
-    return session, None
+        if attempt and not learned:
+            break
+    return session, None, problem
 
 
 def _fall_back(

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from card_io.apdu import SW, Command, Ins, Link, Response
 from card_io.errors import MalformedCardData
 from card_io.lds.security_infos import parse_dg14, parse_dg15
-from crypto.certificates import load_public_key
-from crypto.certificates.keys import hash_object
-from crypto.errors import CryptoError
+from crypto.certificates.keys import digest, hash_object, load_verification_key
+from crypto.certificates.plain_ecdsa import PlainCurveKey
+from crypto.errors import CryptoError, SignatureInvalid
 from crypto.primitives import RandomBytes
 from crypto.trust import Outcome
 
@@ -31,6 +31,7 @@ _SHORT_SIGNATURE = 231  # longest that fits a protected answer of 256 bytes with
 _HEADER = 0x6A  # ISO/IEC 9796-2: partial recovery, trailer with or without hash identifier
 _TRAILER_SHA1 = 0xBC
 _TRAILER_HASHED = 0xCC
+_ECDSA_HASHES = ("sha256", "sha1", "sha224", "sha384", "sha512")
 _TRAILER_HASHES = {0x33: "sha1", 0x34: "sha256", 0x35: "sha512", 0x36: "sha384", 0x38: "sha224"}
 
 
@@ -57,14 +58,14 @@ def active_authentication(
     SecureMessagingError.
     """
     try:
-        key = load_public_key(parse_dg15(dg15))
+        key = load_verification_key(parse_dg15(dg15))
     except (CryptoError, MalformedCardData) as error:
         return AuthenticationResult("AA", Outcome.UNDETERMINED, f"DG15: {error.code}")
     challenge = random(CHALLENGE)
     if isinstance(key, rsa.RSAPublicKey):
         response = _internal_authenticate(link, challenge, (key.key_size + 7) // 8)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        response = _internal_authenticate(link, challenge, 2 * ((key.key_size + 7) // 8))
+    elif isinstance(key, ec.EllipticCurvePublicKey | PlainCurveKey):
+        response = _internal_authenticate(link, challenge, 2 * ((_bits(key) + 7) // 8))
     else:
         return AuthenticationResult("AA", Outcome.UNDETERMINED, "DG15: key is neither RSA nor EC")
     if not response.ok:
@@ -129,18 +130,26 @@ def _judge_rsa(key: rsa.RSAPublicKey, challenge: bytes, signature: bytes) -> Aut
 
 
 def _judge_ecdsa(
-    key: ec.EllipticCurvePublicKey, declared: str | None, challenge: bytes, signature: bytes
+    key: ec.EllipticCurvePublicKey | PlainCurveKey, declared: str | None, challenge: bytes, signature: bytes
 ) -> AuthenticationResult:
-    name = declared or _hash_for(key.key_size)
-    protocol = f"AA-ECDSA-{name.upper()}"
+    """With the declared hash; with any of SHA if none is declared, the one of the key's size first."""
+    usual = declared or _hash_for(_bits(key))
+    names = (usual,) if declared else (usual, *(name for name in _ECDSA_HASHES if name != usual))
     try:
-        scheme = ec.ECDSA(hash_object(name))
-        good = any(_verifies(key, form, challenge, scheme) for form in _forms(signature))
+        forms = _forms(signature)
+        fitting = next((n for n in names if any(_verifies(key, form, challenge, n) for form in forms)), "")
     except (CryptoError, LibraryUnsupported):
+        protocol = f"AA-ECDSA-{usual.upper()}"
         return AuthenticationResult(protocol, Outcome.UNDETERMINED, "hash not known", challenge, signature)
-    if not good:
-        return _failed(protocol, challenge, signature)
+    if not fitting:
+        return _failed(f"AA-ECDSA-{usual.upper()}", challenge, signature)
+    protocol = f"AA-ECDSA-{fitting.upper()}"
     return AuthenticationResult(protocol, Outcome.SUCCESSFUL, "", challenge, signature)
+
+
+def _bits(key: ec.EllipticCurvePublicKey | PlainCurveKey) -> int:
+    """Size of the field."""
+    return key.curve.p.bit_length() if isinstance(key, PlainCurveKey) else key.key_size
 
 
 def _failed(protocol: str, challenge: bytes, signature: bytes) -> AuthenticationResult:
@@ -159,10 +168,15 @@ def _forms(signature: bytes) -> list[bytes]:
     return forms
 
 
-def _verifies(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes, scheme: ec.ECDSA) -> bool:
+def _verifies(
+    key: ec.EllipticCurvePublicKey | PlainCurveKey, signature: bytes, data: bytes, name: str
+) -> bool:
     try:
-        key.verify(signature, data, scheme)
-    except InvalidSignature:
+        if isinstance(key, PlainCurveKey):
+            key.verify(signature, digest(name, data))
+        else:
+            key.verify(signature, data, ec.ECDSA(hash_object(name)))
+    except (InvalidSignature, SignatureInvalid):
         return False
     return True
 

@@ -1,14 +1,24 @@
 """The checks whether a chip is the one that was issued: E4 of BSI TR-03135-1 section 5.6.
 
 Owns the binding: a protocol that ran well counts only with keys that passive authentication vouches for.
-Active and chip authentication prove the same, one of them is enough, and one that fails is a failure.
+Active authentication, chip authentication and chip authentication mapping prove the same: one of them is
+enough, and one that fails is a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
 from card_io.emrtd.authentication import AuthenticationResult
+from card_io.emrtd.card_security import (
+    CARD_SECURITY,
+    CHIP_AUTHENTICATION_MAPPING,
+    card_security_check,
+    chip_mapping_check,
+)
 from card_io.emrtd.checks import (
     ACTIVE_AUTHENTICATION,
     CHIP_AUTHENTICATION,
@@ -17,10 +27,15 @@ from card_io.emrtd.checks import (
     problem_code,
 )
 from card_io.emrtd.chip_authentication import ChipAuthenticationResult
+from card_io.emrtd.contents import KEY_COMPROMISED
 from card_io.emrtd.result import ReadResult
 from card_io.errors import MalformedCardData
-from card_io.lds.security_infos import parse_dg14
-from crypto.trust import Check, Outcome
+from card_io.lds.mrz import Mrz
+from card_io.lds.security_infos import ID_PACE, PaceInfo, SecurityInfos, parse_dg14
+from crypto.trust import Check, Finding, Outcome, Reason, TrustStore, combine_checks
+from crypto.trust.deviations import Deviation
+
+_MAPPING_ARC: Final = f"{ID_PACE}.6."
 
 
 def active_authentication(read: ReadResult | None, signed: Collection[int], *, trusted: bool) -> Check:
@@ -69,16 +84,71 @@ def chip_authentication(read: ReadResult | None, signed: Collection[int], *, tru
     return _judge(read, name, result, evidence, "DG14", bound=trusted and 14 in signed)
 
 
-def together(proofs: Sequence[Check]) -> tuple[Check, ...]:
-    """One success is enough: beside it, a protocol that stayed open is no more than not supported."""
-    if all(proof.outcome is not Outcome.SUCCESSFUL for proof in proofs):
-        return tuple(proofs)
+def card_security(read: ReadResult | None, store: TrustStore, now: datetime, chip: Mrz | None) -> Check:
+    """E5 for EF.CardSecurity: who signed it; not supported where it was not asked for."""
+    name = CARD_SECURITY
+    if read is None:
+        return check(name, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
+    content = read.files.get("EF.CardSecurity")
+    mapping = read.access.chip_mapping if read.access is not None else None
+    if content is None and mapping is None:
+        return check(name, Outcome.NOT_SUPPORTED, Reason.NOT_STATED, "EF.CardSecurity")
+    state = chip.lines[0][2:5] if chip is not None else None
+    code = chip.lines[0][:2] if chip is not None else None
+    found = card_security_check(content, store, now=now, issuing_state=state, document_code=code)
+    return _aborted(read, found)
+
+
+def chip_mapping(read: ReadResult | None, signed_file: Check, *, trusted: bool) -> Check:
+    """E4 by PACE: counts only with `signed_file`, the check of EF.CardSecurity, and a trusted EF.SOD."""
+    name = CHIP_AUTHENTICATION_MAPPING
+    if read is None:
+        return check(name, Outcome.NOT_SUPPORTED, ReportReason.NO_CHIP)
+    result = read.access.chip_mapping if read.access is not None else None
+    if result is None:
+        return _no_proof(read, name, "EF.CardSecurity", promised=_offers_mapping(read))
+    found = chip_mapping_check(result, signed_file)
+    if found.outcome is Outcome.SUCCESSFUL and not trusted:
+        reason = ReportReason.CHIP_KEY_NOT_SIGNED
+        found = check(name, Outcome.UNDETERMINED, reason, "EF.SOD", found.evidence)
+    return _aborted(read, found)
+
+
+def together(proofs: Sequence[Check], files: Sequence[Check] = ()) -> tuple[Check, ...]:
+    """One success is enough: beside it, a protocol that stayed open is no more than not supported.
+
+    `files` are checks of files that the proofs stand on: they are judged likewise, and are no proofs.
+    """
+    proven = any(proof.outcome is Outcome.SUCCESSFUL for proof in proofs)
     return tuple(
-        Check(proof.name, Outcome.NOT_SUPPORTED, proof.findings, proof.evidence)
-        if proof.outcome is Outcome.UNDETERMINED
-        else proof
-        for proof in proofs
+        replace(item, outcome=Outcome.NOT_SUPPORTED)
+        if proven and item.outcome is Outcome.UNDETERMINED
+        else item
+        for item in (*proofs, *files)
     )
+
+
+def compromised(proof: Check, defects: Iterable[tuple[str, Deviation]]) -> Check:
+    """A success with a key that its own state lists as compromised says nothing (Doc 9303-12 section 10)."""
+    lists = [name for name, entry in defects if any(kind == KEY_COMPROMISED for kind, _ in entry.kinds)]
+    if proof.outcome is not Outcome.SUCCESSFUL or not lists:
+        return proof
+    finding = Finding(ReportReason.CHIP_KEY_COMPROMISED, lists[0])
+    return replace(proof, outcome=Outcome.UNDETERMINED, findings=(*proof.findings, finding))
+
+
+def is_proven(proofs: Sequence[Check]) -> bool:
+    """Whether the chip proved itself: at least one proof, and nothing of the group failed."""
+    names = (ACTIVE_AUTHENTICATION, CHIP_AUTHENTICATION, CHIP_AUTHENTICATION_MAPPING)
+    done = any(item.outcome is Outcome.SUCCESSFUL for item in proofs if item.name in names)
+    return done and combine_checks(proofs) is Outcome.SUCCESSFUL
+
+
+def _aborted(read: ReadResult, item: Check) -> Check:
+    """In an aborted read a check that stayed open is aborted."""
+    if not read.aborted or item.outcome is not Outcome.UNDETERMINED:
+        return item
+    return check(item.name, Outcome.ABORTED, ReportReason.READ_ABORTED, problem_code(read), item.evidence)
 
 
 def _judge(
@@ -111,6 +181,19 @@ def _no_proof(read: ReadResult, name: str, source: str, *, promised: bool = Fals
     if read.problem is not None or source in read.file_problems or promised:
         return check(name, Outcome.UNDETERMINED, reason, source)
     return check(name, Outcome.NOT_SUPPORTED, reason, source)
+
+
+def _offers_mapping(read: ReadResult) -> bool:
+    """Whether the chip offers the mapping, by its signed word or by the open one."""
+    infos: list[PaceInfo] = []
+    try:
+        if "DG14" in read.files:
+            infos += parse_dg14(read.files["DG14"]).pace
+        if "EF.CardAccess" in read.files:
+            infos += SecurityInfos.parse(read.files["EF.CardAccess"]).pace
+    except MalformedCardData:
+        pass  # judged elsewhere: what could be read counts
+    return any(info.oid.startswith(_MAPPING_ARC) for info in infos)
 
 
 def _offers_chip_authentication(read: ReadResult) -> bool:

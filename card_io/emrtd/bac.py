@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from card_io.apdu import SW, Command, Ins, Link, expect
+from card_io.apdu import SW, Command, Ins, Link, Response, expect
 from card_io.errors import AccessDenied, MalformedCardData, SecureMessagingError, StatusError
 from card_io.secure_messaging import SecureMessaging
 from crypto.primitives import (
@@ -62,11 +62,14 @@ def basic_access(
     seed = hashlib.sha1(mrz_information, usedforsecurity=False).digest()[:_SEED]
     encryption = kdf(seed, COUNTER_ENCRYPTION, Cipher.TDES)
     mac = kdf(seed, COUNTER_MAC, Cipher.TDES)
-    nonce, own_key = random(_NONCE), random(_SEED)
-    cryptogram = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
-    answer = _authenticate(link, cryptogram + mac8(Cipher.TDES, mac, pad(cryptogram, 8)))
-    chip_key = _open(answer, encryption, mac, challenge + nonce)
-    shared = bytes(own ^ other for own, other in zip(own_key, chip_key, strict=True))
+    own = random(_NONCE), random(_SEED)
+    response = _authenticate(link, _cryptogram(encryption, mac, challenge, *own), _ANSWER)
+    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00, and their challenge was good for one try
+        challenge, own = get_challenge(link), (random(_NONCE), random(_SEED))
+        response = _authenticate(link, _cryptogram(encryption, mac, challenge, *own), 0)
+    chip_key = _open(_accepted(response), encryption, mac, challenge + own[0])
+    nonce, own_key = own
+    shared = bytes(mine ^ other for mine, other in zip(own_key, chip_key, strict=True))
     return SecureMessaging(
         link,
         Cipher.TDES,
@@ -88,18 +91,22 @@ def tries_left(sw: int) -> int | None:
     return 0 if sw in (SW.AUTHENTICATION_BLOCKED, SW.REFERENCE_DATA_UNUSABLE) else None
 
 
-def _authenticate(link: Link, data: bytes) -> bytes:
-    command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, _ANSWER)
-    response = link.send(command)
-    if response.sw == SW.WRONG_LENGTH:  # some chips want Le 00
-        command = Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, 0)
-        response = link.send(command)
+def _cryptogram(encryption: bytes, mac: bytes, challenge: bytes, nonce: bytes, own_key: bytes) -> bytes:
+    sealed = encrypt_cbc(Cipher.TDES, encryption, _IV, nonce + challenge + own_key)
+    return sealed + mac8(Cipher.TDES, mac, pad(sealed, 8))
+
+
+def _authenticate(link: Link, data: bytes, le: int) -> Response:
+    return link.send(Command(0x00, Ins.EXTERNAL_AUTHENTICATE, 0, 0, data, le))
+
+
+def _accepted(response: Response) -> bytes:
     if is_refusal(response.sw):
         raise AccessDenied(
             f"BAC key refused with status {response.sw:04X}", tries_left=tries_left(response.sw)
         )
     if response.sw != SW.OK:
-        raise StatusError(response.sw, command.ins)
+        raise StatusError(response.sw, Ins.EXTERNAL_AUTHENTICATE)
     return response.data
 
 

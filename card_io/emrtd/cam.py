@@ -7,7 +7,7 @@ that is judged elsewhere, and until then nothing here counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from card_io.emrtd.domain_parameters import parse_public_key
 from card_io.emrtd.pace import ChipMapping
@@ -59,6 +59,35 @@ def verify_chip_mapping(mapping: ChipMapping, card_security: bytes | None) -> Ch
         if _fits(mapping, key):
             return _result(mapping, card_security, Outcome.SUCCESSFUL, "", key)
     return _result(mapping, card_security, Outcome.FAILED, "mapping key is not the chip's")
+
+
+def same_chip(
+    former: ChipAuthenticationMappingResult | None, latter: ChipAuthenticationMappingResult | None
+) -> ChipAuthenticationMappingResult | None:
+    """What two sessions of one read prove together: a failure of either, else the proof of both.
+
+    Undetermined when one session went without it or proved another key of the same file; failed when the
+    file was another: then it was another chip.
+    """
+    for result in (former, latter):
+        if result is not None and result.outcome is Outcome.FAILED:
+            return result
+    known = latter or former
+    if former is None or latter is None:
+        return known and replace(
+            known, outcome=Outcome.UNDETERMINED, detail="a session of this read went without the proof"
+        )
+    if latter.outcome is Outcome.SUCCESSFUL and former.outcome is not Outcome.SUCCESSFUL:
+        return former
+    if latter.outcome is not Outcome.SUCCESSFUL or _evidence_of(former) == _evidence_of(latter):
+        return latter
+    swapped = former.card_security != latter.card_security
+    outcome = Outcome.FAILED if swapped else Outcome.UNDETERMINED
+    return replace(latter, outcome=outcome, detail="sessions of this read proved different keys")
+
+
+def _evidence_of(result: ChipAuthenticationMappingResult) -> tuple[bytes, bytes | None]:
+    return result.public_key, result.card_security
 
 
 def security_infos(card_security: bytes) -> SecurityInfos:

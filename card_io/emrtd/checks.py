@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
-from card_io.emrtd.access import BAC, PLAIN
+from card_io.emrtd.access import BAC, PLAIN, AccessResult
 from card_io.emrtd.reader import ReadResult
 from card_io.errors import AccessDenied, MalformedCardData
 from card_io.lds.data_groups import parse_dg1
@@ -25,6 +25,7 @@ MRZ_SOURCE = "mrz_source"
 ULTRAVIOLET = "ultraviolet_features"
 INFRARED = "infrared_mrz"
 PRINT = "print_quality"
+DOCUMENT_MODEL = "document_model"
 CHIP_PRESENT = "chip_present"
 ACCESS_PROTOCOL = "access_protocol"
 READING = "reading"
@@ -85,6 +86,8 @@ class ReportReason(StrEnum):
     """PACE was offered but did not work, BAC was used instead; the detail is why."""
     PACE_DOWNGRADE = "PACE_DOWNGRADE"
     """The signed DG14 says the chip speaks PACE, but it was not offered: somebody may have removed it."""
+    PACE_OFFER_REFUSED = "PACE_OFFER_REFUSED"
+    """The chip failed at a better PACE it offers before another opened it; the detail names it."""
     CHIP_NOT_AUTHENTICATED = "CHIP_NOT_AUTHENTICATED"
     """The chip has no key to prove that it is not a copy, or the proof was not asked for."""
     CHIP_AUTHENTICATION_FAILED = "CHIP_AUTHENTICATION_FAILED"
@@ -93,6 +96,8 @@ class ReportReason(StrEnum):
     """The proof could not be judged: unknown key or hash, or the session broke."""
     CHIP_KEY_NOT_SIGNED = "CHIP_KEY_NOT_SIGNED"
     """The proof holds, but passive authentication does not vouch for the key it was made with."""
+    CHIP_KEY_COMPROMISED = "CHIP_KEY_COMPROMISED"
+    """The proof holds, but its state lists the key as known to others; the detail names the list."""
     DOCUMENT_EXPIRED = "DOCUMENT_EXPIRED"
     """The date of expiry is past."""
     EXPIRY_UNREADABLE = "EXPIRY_UNREADABLE"
@@ -101,6 +106,12 @@ class ReportReason(StrEnum):
     """DG1 was not read or holds no MRZ."""
     MRZ_DG1_MISMATCH = "MRZ_DG1_MISMATCH"
     """The printed MRZ is not the one in the chip; the detail names the field."""
+    DG_UNREADABLE = "DG_UNREADABLE"
+    """A data group was read but does not follow its standard; the detail names it."""
+    DG_INCONSISTENT = "DG_INCONSISTENT"
+    """A data group says something else than DG1; the detail names the group and the field."""
+    SIGNER_ENDS_FIRST = "SIGNER_ENDS_FIRST"
+    """The document is valid longer than the certificate of its signer."""
 
 
 def check(
@@ -150,10 +161,10 @@ def mrz_dates(optical: Mrz | None, today: date) -> Check:
 
 
 def not_performed() -> tuple[Check, ...]:
-    """O3, O4, O7: what a station with visible light only cannot do."""
+    """O3, O4, O6, O7: what a station with visible light only and no model database cannot do."""
     return tuple(
         check(name, Outcome.NOT_SUPPORTED, ReportReason.NOT_PERFORMED)
-        for name in (ULTRAVIOLET, INFRARED, PRINT)
+        for name in (ULTRAVIOLET, INFRARED, PRINT, DOCUMENT_MODEL)
     )
 
 
@@ -181,10 +192,16 @@ def access_protocol(read: ReadResult | None, signed: Collection[int], refused_ke
         return check(ACCESS_PROTOCOL, Outcome.NOT_SUPPORTED, ReportReason.ACCESS_PLAIN, "", evidence)
     if access.protocol == BAC and not access.fallback and 14 in signed and _promises_pace(read):
         return check(ACCESS_PROTOCOL, Outcome.UNDETERMINED, ReportReason.PACE_DOWNGRADE, "", evidence)
+    notes = _access_notes(access, refused_keys)
+    return Check(ACCESS_PROTOCOL, Outcome.SUCCESSFUL, notes, evidence)
+
+
+def _access_notes(access: AccessResult, refused_keys: int) -> tuple[Finding, ...]:
     why = access.pace_problem or ""
     fallback = (Finding(ReportReason.PACE_FALLBACK_BAC, why),) if access.fallback else ()
+    offers = tuple(Finding(ReportReason.PACE_OFFER_REFUSED, name) for name in access.refused)
     other = (Finding(ReportReason.ACCESS_OTHER_KEY, str(refused_keys)),) if refused_keys else ()
-    return Check(ACCESS_PROTOCOL, Outcome.SUCCESSFUL, (*fallback, *other), evidence)
+    return (*fallback, *offers, *other)
 
 
 def reading(read: ReadResult | None) -> Check:

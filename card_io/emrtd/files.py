@@ -21,7 +21,8 @@ BLOCK = 223  # plain bytes that fit a protected short answer with any cipher
 EXTENDED_BLOCK = 1000  # first try with chips that announce extended length without a size
 SMALLEST_BLOCK = 16
 MAX_FILE = 0x10000 + 0xFF  # offsets end at FFFF
-_SMALL = {"EF.COM": 0x400, "EF.CardAccess": 0x1000}  # no honest one comes near; an endless one ends early
+# No honest one comes near; an endless one ends early.
+_SMALL = {"EF.COM": 0x400, "EF.CardAccess": 0x1000, "EF.CardSecurity": 0x4000}
 _HEADER = 8  # tag and length of anything up to MAX_FILE
 _FAR = 0x8000  # READ BINARY B0 reaches offsets below, B1 all
 _OFFSET, _DATA = 0x54, 0x53  # data objects of READ BINARY with odd instruction

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from card_io.emrtd import checks
+from card_io.emrtd import checks, contents
+from card_io.emrtd.card_security import CARD_SECURITY, CHIP_AUTHENTICATION_MAPPING
 from card_io.emrtd.report import GROUPS, InspectionReport
-from card_io.emrtd.result import ReadResult, StepResult
+from card_io.emrtd.result import ReadResult
 from crypto.trust import Check, Outcome, integrity
 
 VERSION = 1
@@ -26,17 +27,31 @@ _SHEET: Mapping[str, str] = {  # the numbers under which officers know the check
     checks.INFRARED: "O3",
     checks.PRINT: "O4",
     checks.MRZ_DATES: "O5",
+    checks.DOCUMENT_MODEL: "O6",
     checks.ULTRAVIOLET: "O7",
     checks.CHIP_PRESENT: "E1",
     checks.ACCESS_PROTOCOL: "E2",
     checks.TERMINAL_AUTHENTICATION: "E3",
     checks.ACTIVE_AUTHENTICATION: "E4",
     checks.CHIP_AUTHENTICATION: "E4",
+    CHIP_AUTHENTICATION_MAPPING: "E4",
+    CARD_SECURITY: "E5",
+    contents.VALIDITY_PERIODS: "E6",
     integrity.COM_LIST: "E7",
+    contents.CONTENTS: "E8",
+    contents.KNOWN_DEFECTS: "E10",
     checks.EXPIRY: "C1",
     checks.MRZ_MATCH: "C2",
+    contents.CARD_SIDES: "C3",
+    contents.OTHER_DOCUMENT: "C4",
+    contents.SEAL_NUMBER: "C5",
+    contents.PRINTED_TEXT: "C6",
+    contents.PRINTED_PORTRAIT: "C7",
+    contents.SEAL_MRZ: "C8",
 }
-_TRACEABLE = frozenset({"challenge", "signature", "terminal_key"})  # they single out one chip
+_TRACEABLE = frozenset(  # they single out one chip
+    {"challenge", "signature", "terminal_key", "public_key", "mapping_key", "chip_data"}
+)
 _BY_GROUP = {"security_object": "E5", "issuer_certificates": "E6", "integrity": "E8", "issuing_state": "E9"}
 
 
@@ -90,7 +105,8 @@ def log_record(
         "state": str(process_state(read)),
         "result": str(report.overall),
         "chip_is_genuine": report.chip_is_genuine,
-        "steps": [_step(step) for step in read.steps] if read is not None else [],
+        "trust_data_days": report.trust_data_days,
+        "steps": [step.record() for step in read.steps] if read is not None else [],
         "groups": [_group(report, name, profile) for name in GROUPS],
     }
     return LogRecord(log, {"version": VERSION, "transaction": transaction, **personal})
@@ -104,15 +120,6 @@ def process_state(read: ReadResult | None) -> ProcessState:
 def vendor_code(reason: str) -> int:
     """A number for a reason that stays the same for ever, in the range of vendors."""
     return FIRST_VENDOR_CODE + zlib.crc32(reason.encode()) % (LAST_VENDOR_CODE - FIRST_VENDOR_CODE + 1)
-
-
-def _step(step: StepResult) -> dict[str, Any]:
-    return {
-        "step": str(step.step),
-        "outcome": str(step.outcome),
-        "milliseconds": round(step.seconds * 1000),
-        "code": str(step.problem) if step.problem is not None else None,
-    }
 
 
 def _group(report: InspectionReport, name: str, profile: LogProfile) -> dict[str, Any]:

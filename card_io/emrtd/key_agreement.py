@@ -1,8 +1,8 @@
-"""Static Diffie-Hellman keys of chips: reading them, and agreeing on a secret (BSI TR-03110-3 A.2, A.4).
+"""Static Diffie-Hellman keys of chips, and agreeing on a secret with them (BSI TR-03110-3 A.2, A.4).
 
-Owns the public keys that chip authentication uses, over elliptic curves (named, spelt out, or by standard
-number) and over finite fields (PKCS #3, X9.42). Curves the crypto library lacks are computed by
-`crypto.ecmath`. Every parameter is bounded before it is used.
+Owns the arithmetic of chip authentication over elliptic curves and finite fields; how keys are written is
+`card_io.emrtd.domain_parameters`'. Curves the crypto library lacks are computed by `crypto.ecmath`. Every
+parameter is bounded before it is used.
 """
 
 from __future__ import annotations
@@ -12,19 +12,13 @@ from typing import ClassVar, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from card_io.emrtd.domain_parameters import GroupParameters, group_element, parse_key
 from card_io.errors import MalformedCardData, ProtocolUnsupported
-from card_io.lds.security_infos import dotted_oid
-from card_io.tlv import Tlv
 from crypto.certificates.keys import library_curve
-from crypto.ecmath import CURVES, STANDARDIZED, Curve, Point, decode_point, encode_point, multiply
+from crypto.ecmath import Curve, Point, decode_point, encode_point, multiply
 from crypto.errors import CryptoError, UnsupportedAlgorithm
 from crypto.primitives import RandomBytes
 
-_INTEGER, _BIT_STRING, _OCTETS, _OBJECT, _SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
-_EC_KEY: Final = ("1.2.840.10045.2.1", "1.3.132.1.12")  # id-ecPublicKey, id-ecDH
-_DH_KEY: Final = ("1.2.840.113549.1.3.1", "1.2.840.10046.2.1")  # PKCS #3, X9.42
-_STANDARD: Final = "0.4.0.127.0.7.1.2"  # standardized domain parameters
-_PRIME_FIELD: Final = "1.2.840.10045.1.1"
 _MIN_BITS, _MAX_BITS = 1024, 4096  # of a prime field
 _MARGIN: Final = 8  # more random bytes than needed make the bias negligible (FIPS 186-5 A.2.1)
 
@@ -109,66 +103,18 @@ class DhKey:
 
 def load_agreement_key(spki: bytes) -> EcKey | DhKey:
     """The key in a SubjectPublicKeyInfo; MalformedCardData, ProtocolUnsupported for unknown parameters."""
-    algorithm, bits = _children(Tlv(spki), 2, 2)
-    name, *parameters = _children(algorithm, 1, 2)
-    if bits.tag != _BIT_STRING or not bits.value.startswith(b"\x00"):
-        raise MalformedCardData("a public key that is no bit string")
-    oid, content = dotted_oid(name), bits.value[1:]
-    if oid == _STANDARD or oid in _EC_KEY:
-        return _ec_key(parameters, content)
-    if oid in _DH_KEY and parameters:
-        return _dh_key(parameters[0], content)
-    raise ProtocolUnsupported(f"key agreement with a key of type {oid}")
-
-
-def _ec_key(parameters: list[Tlv], content: bytes) -> EcKey:
-    if not parameters:
-        raise MalformedCardData("an EC key without parameters")
-    curve = _curve(parameters[0])
+    parameters, content = parse_key(spki)
+    if isinstance(parameters, GroupParameters):
+        return _dh_key(parameters, group_element(content))
     try:
-        return EcKey(curve, decode_point(curve, content))
+        return EcKey(parameters, decode_point(parameters, content))
     except CryptoError as error:
         raise MalformedCardData(f"chip key: {error.detail}") from error
 
 
-def _curve(parameters: Tlv) -> Curve:
-    """The curve named by OID or number, or the known one that equals the parameters in every value."""
-    if parameters.tag == _INTEGER:
-        name = STANDARDIZED.get(int.from_bytes(parameters.value[:4], "big"), "")
-        found = CURVES.get(name) if len(parameters.value) <= 4 else None
-    elif parameters.tag == _OBJECT:
-        oid = dotted_oid(parameters)
-        found = next((curve for curve in CURVES.values() if curve.oid == oid), None)
-    else:
-        found = _equal_curve(parameters)
-    if found is None:
-        raise ProtocolUnsupported("chip key on a curve that is not known")
-    return found
-
-
-def _equal_curve(parameters: Tlv) -> Curve | None:
-    """ECParameters (BSI TR-03111 section 5.1.1): version, field, curve, base point, order, cofactor."""
-    _version, field, coefficients, base, order, *cofactor = _children(parameters, 5, 6)
-    kind, prime = _children(field, 2, 2)
-    a, b, *_seed = _children(coefficients, 2, 3)
-    if dotted_oid(kind) != _PRIME_FIELD:
-        return None
-    values = (_integer(prime), _number(a), _number(b), _integer(order))
-    for curve in CURVES.values():
-        if values != (curve.p, curve.a, curve.b, curve.n) or (cofactor and _integer(cofactor[0]) != curve.h):
-            continue
-        compressed = bytes([2 + curve.gy % 2]) + curve.gx.to_bytes(curve.size, "big")
-        if base.value in (encode_point(curve, curve.generator), compressed):
-            return curve
-    return None
-
-
-def _dh_key(parameters: Tlv, content: bytes) -> DhKey:
-    """PKCS #3: p, g, [length]; X9.42: p, g, q, ... -- told apart by the size of the third number."""
-    prime, generator, *rest = (item for item in _children(parameters, 2, 6) if item.tag == _INTEGER)
-    p, g, public = _integer(prime), _integer(generator), _integer(Tlv(content))
-    third = _integer(rest[0]) if rest else 0
-    order = third if third.bit_length() > 64 else 0
+def _dh_key(group: GroupParameters, public: int) -> DhKey:
+    """Any group of a usual size: chip authentication has groups of the issuer's own."""
+    p, g, order = group.prime, group.generator, group.order
     if not _MIN_BITS <= p.bit_length() <= _MAX_BITS or p % 2 == 0:
         raise ProtocolUnsupported("chip key in a group of unusual size")
     if not (1 < g < p - 1 and 1 < public < p - 1 and order < p):
@@ -195,23 +141,3 @@ def _library(curve: Curve) -> ec.EllipticCurve | None:
         return library_curve(curve)
     except UnsupportedAlgorithm:
         return None
-
-
-def _children(item: Tlv, least: int, most: int) -> tuple[Tlv, ...]:
-    parts = item.children() if item.tag == _SEQUENCE else ()
-    if not least <= len(parts) <= most:
-        raise MalformedCardData("a public key of another shape")
-    return parts
-
-
-def _integer(item: Tlv) -> int:
-    """A positive INTEGER of a sensible size."""
-    if item.tag != _INTEGER or not 1 <= len(item.value) <= _MAX_BITS // 8 + 1:
-        raise MalformedCardData("a public key without one of its numbers")
-    return int.from_bytes(item.value, "big")
-
-
-def _number(item: Tlv) -> int:
-    if item.tag != _OCTETS or len(item.value) > _MAX_BITS // 8:
-        raise MalformedCardData("a public key without a coefficient")
-    return int.from_bytes(item.value, "big")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from card_io.apdu import CHAINED, SW, Command, Ins, Link, Response, expect
@@ -47,6 +48,7 @@ _ELEMENT_TAGS = {"ECDH": 0x86, "DH": 0x84}
 _NONCE, _MAPPING, _AGREEMENT, _TOKEN, _CHIP_DATA = 0x80, 0x81, 0x83, 0x85, 0x8A
 _MAX_NONCE = 64
 _MAX_ANSWER = 1024  # a number of 256 bytes, or token, chip data of a 521-bit curve and two CARs
+Multiple = Callable[[int], bytes]
 # MSE:Set AT refused for its form, not for the password
 _FORM_REFUSED = frozenset(
     {
@@ -115,8 +117,8 @@ def establish(link: Link, suite: Suite, password: Password, random: RandomBytes)
     try:
         _select_protocol(link, suite, password)
         nonce = _nonce(dialogue, suite, password)
-        generator, chip_key = _map(dialogue, suite, nonce, random)
-        own, other, secret = _agree(dialogue, suite.domain, generator, random)
+        multiple, chip_key = _map(dialogue, suite, nonce, random)
+        own, other, secret = _agree(dialogue, suite.domain, multiple, random)
         encryption = kdf(secret, COUNTER_ENCRYPTION, suite.cipher)
         mac = kdf(secret, COUNTER_MAC, suite.cipher)
         answer = _exchange_tokens(dialogue, suite, mac, own, other)
@@ -202,28 +204,27 @@ def _nonce(dialogue: _Dialogue, suite: Suite, password: Password) -> bytes:
     return decrypt_cbc(suite.cipher, key, bytes(suite.cipher.block_size), encrypted)
 
 
-def _map(dialogue: _Dialogue, suite: Suite, nonce: bytes, random: RandomBytes) -> tuple[bytes, bytes]:
-    """Step 2: the mapped generator, and the chip's mapping key (empty in integrated mapping)."""
+def _map(dialogue: _Dialogue, suite: Suite, nonce: bytes, random: RandomBytes) -> tuple[Multiple, bytes]:
+    """Step 2: what multiplies the mapped generator, and the chip's mapping key (empty if integrated)."""
     domain = suite.domain
     if suite.mapping is MappingKind.INTEGRATED:  # the answer 82 is empty; some chips leave it out
         own = random(suite.cipher.key_length)
         value = pseudo_random(suite.cipher, nonce, own, domain.modulus)
         dialogue.ask(Tlv.of(_MAPPING, own), None)
-        return domain.integrated(value), b""
+        mapped = domain.integrated(value)
+        return lambda scalar: domain.power(scalar, mapped), b""
     private = domain.private_key(random)
     public = domain.power(private, domain.generator)
     chip_key = dialogue.ask(Tlv.of(_MAPPING, public), _MAPPING + 1).require(_MAPPING + 1).value
-    shared = domain.power(private, chip_key)
-    scaled = domain.power(int.from_bytes(nonce, "big"), domain.generator)
-    return domain.combine(scaled, shared), chip_key
+    return domain.generic(int.from_bytes(nonce, "big"), private, chip_key), chip_key
 
 
 def _agree(
-    dialogue: _Dialogue, domain: Domain, generator: bytes, random: RandomBytes
+    dialogue: _Dialogue, domain: Domain, multiple: Multiple, random: RandomBytes
 ) -> tuple[bytes, bytes, bytes]:
     """Step 3 on the mapped generator: our public key, the chip's, and the shared secret."""
     private = domain.private_key(random)
-    own = domain.power(private, generator)
+    own = multiple(private)
     other = dialogue.ask(Tlv.of(_AGREEMENT, own), _AGREEMENT + 1).require(_AGREEMENT + 1).value
     if same_element(own, other):
         raise SecureMessagingError("chip sent our own PACE key back")

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
-from card_io.apdu import Command, Ins, Link
-from card_io.emrtd.access import AccessKey, AccessResult, open_access
+from card_io.apdu import Command, Link, Response
+from card_io.emrtd.access import AccessKey, AccessResult, open_access, select_master_file
 from card_io.emrtd.authentication import AuthenticationResult, active_authentication
 from card_io.emrtd.chip_proof import ChipProof
 from card_io.emrtd.files import BlockSize, block_for, read_announcement, read_file, select_file
@@ -40,7 +40,7 @@ from card_io.errors import (
     StatusError,
 )
 from card_io.lds.card_info import CardInfo, parse_atr, parse_atr_info
-from card_io.lds.index import FILES, MASTER_FILE
+from card_io.lds.index import FILES
 from card_io.secure_messaging import BrokenSession
 from crypto.primitives import RandomBytes
 from crypto.trust import Outcome
@@ -83,6 +83,7 @@ def read_document(
     """
     reading = _Reading(link, key, random, on_progress, cancel or threading.Event(), tuple(groups), block)
     problem: CardError | None = None
+    began = clock()
     for step, run in STEPS:
         started, code = clock(), None
         try:
@@ -91,10 +92,23 @@ def read_document(
         except CardError as error:
             problem, code = error, error.code
             outcome = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
-        reading.steps.append(StepResult(step, outcome, code, clock() - started))
+        reading.steps.append(StepResult(step, outcome, code, clock() - started, started - began))
         if problem is not None:
             break
     return reading.result(problem)
+
+
+class _Stoppable:
+    """A link on which a read can be stopped before every command."""
+
+    def __init__(self, link: Link, cancel: threading.Event) -> None:
+        self._link = link
+        self._cancel = cancel
+
+    def send(self, command: Command) -> Response:
+        if self._cancel.is_set():
+            raise Cancelled("read was stopped")
+        return self._link.send(command)
 
 
 class _Reading:
@@ -117,8 +131,10 @@ class _Reading:
         self.steps: list[StepResult] = []
         self.access: AccessResult | None = None
         self.authentication: AuthenticationResult | None = None
-        self.link = link  # protected once access is open
-        self._plain = link
+        self._plain = _Stoppable(link, cancel)
+        self.link: Link = self._plain  # protected once access is open
+        self._atr: bytes = getattr(link, "atr", b"")
+        self._max_answer: int = getattr(link, "max_answer", 0)
         self._key = key
         self._on_progress = on_progress
         self._cancel = cancel
@@ -137,19 +153,31 @@ class _Reading:
         """Choose the block size from the answer to reset and EF.ATR/INFO."""
         if self._block_is_known:
             return
-        info = parse_atr(getattr(self._plain, "atr", b""))
+        info = parse_atr(self._atr)
         if info is None or info.extended_length:
             content = read_announcement(self._plain, FILES["EF.ATR/INFO"])
             told = _atr_info(content)
             if told is not None:
                 self.files["EF.ATR/INFO"] = content
                 info = told if told.extended_length or info is None else info
-        self.block.size = block_for(info, getattr(self._plain, "max_answer", 0))
+        self.block.size = block_for(info, self._max_answer)
 
     def open(self) -> None:
-        """PACE or BAC."""
-        card_access = self.files.get("EF.CardAccess")
-        self.link, self.access = open_access(self._plain, self._key, card_access, self.random)
+        """PACE or BAC; EF.CardSecurity if chip authentication mapping asks for it."""
+        name = "EF.CardSecurity"
+        self.link, opened = open_access(
+            self._plain,
+            self._key,
+            self.files.get("EF.CardAccess"),
+            self.random,
+            lambda done, total: self._tell(name, done, total),
+            self.block,
+        )
+        self.access = opened.after(self.access)
+        if self.access.chip_mapping is not None and self.access.chip_mapping.card_security is not None:
+            self.files[name] = self.access.chip_mapping.card_security
+        elif opened.card_security_problem is not None:
+            self.file_problems[name] = opened.card_security_problem
 
     def reopen(self, error: SecureMessagingError) -> bool:
         """Open access again after the session broke (a few times); whether something was learned from it."""
@@ -162,7 +190,7 @@ class _Reading:
             taught = self.block.learn(sw)
             prove = self.chip_proof.broken(self.link, length_refused=sw is not None and taught)
             learned |= taught or prove
-            self._plain.send(Command(0x00, Ins.SELECT, 0x00, 0x0C, MASTER_FILE.to_bytes(2, "big")))
+            select_master_file(self._plain)
             self.open()
             try:
                 if prove:

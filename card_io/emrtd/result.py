@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from card_io.emrtd.access import AccessResult
 from card_io.emrtd.authentication import AuthenticationResult
 from card_io.emrtd.chip_authentication import ChipAuthenticationResult
 from card_io.emrtd.files import BlockSize
 from card_io.errors import CardError, CardErrorCode, MalformedCardData
-from card_io.lds.index import parse_com
+from card_io.lds.index import Com, parse_com
 from crypto.errors import CryptoError
-from crypto.sod import SecurityObject
+from crypto.sod import unverified_groups
 
 AUTHORISED_GROUPS = frozenset({3, 4})
 """Fingerprints and irises: open only to terminals that authenticate themselves (BSI TR-03110-1 section 2.2).
@@ -70,12 +71,26 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepResult:
-    """One step as it went; `problem` of a failed or aborted one; `seconds` it took by the reader's clock."""
+    """One step as it went; `problem` of a failed or aborted one.
+
+    `seconds` it took and `began` so many seconds after the read began, by the reader's clock.
+    """
 
     step: ReadStep
     outcome: StepOutcome
     problem: CardErrorCode | None = None
     seconds: float = 0.0
+    began: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return {
+            "step": str(self.step),
+            "outcome": str(self.outcome),
+            "began_milliseconds": round(self.began * 1000),
+            "milliseconds": round(self.seconds * 1000),
+            "code": str(self.problem) if self.problem is not None else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -113,17 +128,23 @@ class ReadResult:
         return self.present_groups & AUTHORISED_GROUPS
 
 
-def listed_in_com(files: Mapping[str, bytes]) -> frozenset[int] | None:
-    """The data groups EF.COM lists, None if it was not read or is broken."""
+def com_of(files: Mapping[str, bytes]) -> Com | None:
+    """EF.COM, None if it was not read or is broken."""
     try:
-        return parse_com(files["EF.COM"]).groups if "EF.COM" in files else None
+        return parse_com(files["EF.COM"]) if "EF.COM" in files else None
     except MalformedCardData:
         return None
 
 
+def listed_in_com(files: Mapping[str, bytes]) -> frozenset[int] | None:
+    """The data groups EF.COM lists, None if it was not read or is broken."""
+    com = com_of(files)
+    return None if com is None else com.groups
+
+
 def signed_groups(files: Mapping[str, bytes]) -> frozenset[int]:
-    """The data groups EF.SOD covers, whether its signature holds or not; empty if not read or broken."""
+    """The data groups EF.SOD lists, whether its signature holds or not; empty if not read or broken."""
     try:
-        return frozenset(SecurityObject.parse(files["EF.SOD"]).hashes) if "EF.SOD" in files else frozenset()
+        return unverified_groups(files["EF.SOD"]) if "EF.SOD" in files else frozenset()
     except CryptoError:
         return frozenset()

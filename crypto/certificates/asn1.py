@@ -6,9 +6,8 @@ that touches outside bytes runs inside `outside_bytes`, so that callers see Malf
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from asn1crypto import core, parser, x509
@@ -41,13 +40,22 @@ class Element(NamedTuple):
     encoded: bytes
 
 
-@contextmanager
-def outside_bytes(what: str) -> Iterator[None]:
+class outside_bytes:
     """Runs parsing of bytes from outside; the parser's own errors become MalformedData about `what`."""
-    try:
-        yield
-    except _LEAKS as error:
-        raise _malformed(what, error) from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, _LEAKS):
+            raise _malformed(self._what, error) from error
 
 
 def _malformed(what: str, error: Exception) -> MalformedData:
@@ -64,9 +72,9 @@ def load(spec: Any, data: bytes, what: str) -> Any:
 def elements(content: bytes, what: str) -> list[Element]:
     """The TLVs that follow each other in `content`."""
     found: list[Element] = []
-    offset = 0
-    try:  # not `outside_bytes`: a context manager costs more than the slicing, and SODs are made here
-        while offset < len(content):
+    offset, size = 0, len(content)
+    try:
+        while offset < size:
             start, stop, end = _bounds(content, offset)
             found.append(Element(content[offset], content[start:stop], content[offset:end]))
             offset = end
@@ -111,14 +119,21 @@ def sequence(data: bytes, what: str) -> list[Element]:
 
 def check_nesting(data: bytes, what: str) -> None:
     """Refuses encodings nested deeper than MAX_DEPTH before a recursive parser meets them."""
-    pending: list[tuple[bytes, int]] = [(data, 0)]
-    while pending:
-        content, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise MalformedData(f"{what}: nested deeper than {MAX_DEPTH}")
-        for element in elements(content, what):
-            if element.identifier & 0x20:
-                pending.append((element.content, depth + 1))
+    pending: list[tuple[int, int, int]] = [(0, len(data), 0)]
+    try:
+        while pending:
+            offset, stop, depth = pending.pop()
+            if depth > MAX_DEPTH:
+                raise MalformedData(f"{what}: nested deeper than {MAX_DEPTH}")
+            while offset < stop:
+                start, inner, end = _bounds(data, offset)
+                if end > stop:
+                    raise ValueError("longer than what it is in")
+                if data[offset] & 0x20 and inner > start:
+                    pending.append((start, inner, depth + 1))
+                offset = end
+    except _LEAKS as error:
+        raise _malformed(what, error) from error
 
 
 def encode(identifier: int, content: bytes) -> bytes:

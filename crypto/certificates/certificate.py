@@ -7,15 +7,25 @@ Old profiles and odd serials must parse; what they lack is None. Whether a certi
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
 from asn1crypto import core, x509
 
-from crypto.certificates.asn1 import elements, load, outside_bytes, sequence, single, utc
+from crypto.certificates.asn1 import (
+    Element,
+    check_nesting,
+    elements,
+    load,
+    outside_bytes,
+    sequence,
+    single,
+    utc,
+)
 from crypto.certificates.keys import (
     PublicKey,
     SignatureAlgorithm,
@@ -24,6 +34,7 @@ from crypto.certificates.keys import (
     load_verification_key,
     verify_signature,
 )
+from crypto.certificates.names import dotted, read_name
 from crypto.errors import MalformedData, SignatureInvalid
 
 _WHAT = "certificate"
@@ -58,16 +69,7 @@ _UNDERSTOOD = frozenset(
         DOCUMENT_TYPE,
     }
 )
-_SHORT = {
-    "country_name": "C",
-    "organization_name": "O",
-    "organizational_unit_name": "OU",
-    "common_name": "CN",
-    "serial_number": "serialNumber",
-    "locality_name": "L",
-    "state_or_province_name": "ST",
-}
-
+_PAIRS = re.compile("..")
 PrivateKeyUsage = tuple[datetime | None, datetime | None]
 
 
@@ -89,19 +91,21 @@ class Extensions:
     critical: frozenset[str]
 
     @classmethod
-    def parse(cls, entries: Any) -> Extensions:
-        """From a parsed Extensions field, absent or not; a repeated extension is malformed (RFC 5280 4.2)."""
-        if isinstance(entries, core.Void):
-            return cls({}, frozenset())
+    def parse(cls, content: bytes | None) -> Extensions:
+        """From what is inside an Extensions field, None without one; one given twice is malformed (RFC 5280
+        4.2). By hand: asn1crypto would judge every value.
+        """
         values: dict[str, bytes] = {}
         critical: set[str] = set()
-        for entry in elements(entries.contents, _WHAT):  # by hand: asn1crypto would judge every value
+        for entry in elements(content or b"", _WHAT):
             name, *flag, value = sequence(entry.encoded, _WHAT)
-            oid: str = core.ObjectIdentifier.load(name.encoded).dotted
+            if name.identifier != 0x06 or (flag and flag[0].identifier != 0x01):
+                raise MalformedData("extension without a name")
+            oid = dotted(name.content)
             if oid in values:
                 raise MalformedData(f"extension {oid} given twice")
-            values[oid] = core.OctetString.load(value.encoded, strict=True).native
-            if flag and core.Boolean.load(flag[0].encoded).native:
+            values[oid] = _octets(value)
+            if flag and flag[0].content != b"\x00":
                 critical.add(oid)
         return cls(values, frozenset(critical))
 
@@ -197,61 +201,74 @@ class Certificate:
         verify_signature(issuer.verification_key, algorithm, self.signature, self.tbs)
 
 
-def name_text(name: Any) -> str:
-    """A parsed Name in its own order, such as "C=KZ, O=…, CN=…"."""
-    parts = [
-        f"{_SHORT.get(pair['type'].native, pair['type'].native)}={pair['value'].native}"
-        for rdn in name.chosen
-        for pair in rdn
-    ]
-    return ", ".join(parts)
-
-
-def normal_name(name: Any) -> str:
-    """A parsed Name for comparison (RFC 5280 7.1), blind to the order of attributes (it varies)."""
-    try:
-        return "\x1e".join(sorted(rdn.hashable for rdn in name.chosen))
-    except UnicodeError:  # characters that no name may hold: such a name equals its own bytes only
-        return bytes(name.dump()).hex()
-
-
-def names_country(name: Any) -> str:
-    """Country of a parsed Name in upper case, "" when it has none (old certificates use lower case)."""
-    for rdn in name.chosen:
-        for pair in rdn:
-            if pair["type"].native == "country_name":
-                return str(pair["value"].native).upper()
-    return ""
-
-
 def _parse(der: bytes) -> Certificate:
-    parsed = load(x509.Certificate, der, _WHAT)
+    check_nesting(der, _WHAT)
     outer = sequence(der, _WHAT)
-    if len(outer) != 3:
+    if [item.identifier for item in outer] != [0x30, 0x30, 0x03]:
         raise MalformedData("certificate: not three parts")
-    body = parsed["tbs_certificate"]
-    extensions = Extensions.parse(body["extensions"])
-    subject, issuer = body["subject"], body["issuer"]
+    serial, _algorithm, issuer_name, validity, subject_name, spki, *rest = _body(outer[0].encoded)
+    if serial.identifier != 0x02 or not serial.content:
+        raise MalformedData("certificate: no serial number")
+    first, last = sequence(validity.encoded, _WHAT)
+    extensions = Extensions.parse(_extensions(rest))
+    subject, issuer = read_name(subject_name.encoded), read_name(issuer_name.encoded)
     return Certificate(
         der=der,
-        subject=name_text(subject),
-        issuer=name_text(issuer),
-        subject_der=bytes(subject.dump()),
-        issuer_der=bytes(issuer.dump()),
-        subject_name=normal_name(subject),
-        issuer_name=normal_name(issuer),
-        country=names_country(subject),
-        issuer_country=names_country(issuer),
-        serial=body["serial_number"].native,
-        not_before=utc(body["validity"]["not_before"].chosen.native, _WHAT),
-        not_after=utc(body["validity"]["not_after"].chosen.native, _WHAT),
-        spki_der=_spki(outer[0].encoded),
+        subject=subject.text,
+        issuer=issuer.text,
+        subject_der=subject_name.encoded,
+        issuer_der=issuer_name.encoded,
+        subject_name=subject.normal,
+        issuer_name=issuer.normal,
+        country=subject.country,
+        issuer_country=issuer.country,
+        serial=int.from_bytes(serial.content, "big", signed=True),
+        not_before=_time(first),
+        not_after=_time(last),
+        spki_der=spki.encoded,
         tbs=outer[0].encoded,
         signature_algorithm=outer[1].encoded,
-        signature=parsed["signature_value"].native,
+        signature=_bits(outer[2]),
         critical_unknown=extensions.critical - _UNDERSTOOD,
         **_extension_fields(extensions),
     )
+
+
+def _octets(item: Element) -> bytes:
+    """An OCTET STRING, whole or (BER) in pieces."""
+    if item.identifier == 0x04:
+        return item.content
+    value: bytes = core.OctetString.load(item.encoded, strict=True).native
+    return value
+
+
+def _extensions(rest: list[Element]) -> bytes | None:
+    """What is inside the Extensions field, None without one."""
+    for item in rest:
+        if item.identifier == 0xA3:
+            return single(item.content, 0x30, _WHAT).content
+    return None
+
+
+def _time(item: Element) -> datetime:
+    """X.509 Time; the one form of each kind that profiles allow is read here, others by asn1crypto."""
+    digits = item.content[:-1]
+    if item.content[-1:] == b"Z" and digits.isdigit():
+        text = digits.decode("ascii")
+        if (item.identifier, len(text)) == (0x17, 12):  # RFC 5280 4.1.2.5.1: 50 to 99 are 1950 to 1999
+            text = ("20" if text < "50" else "19") + text
+        if len(text) == 14 and item.identifier in (0x17, 0x18):
+            year, month, day, hour, minute, second = map(int, (text[:4], *_PAIRS.findall(text, 4)))
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return utc(load(x509.Time, item.encoded, _WHAT).chosen.native, _WHAT)
+
+
+def _bits(item: Element) -> bytes:
+    """The octets of a BIT STRING."""
+    if item.content[:1] == b"\x00":
+        return item.content[1:]
+    value: bytes = load(core.OctetBitString, item.encoded, _WHAT).native
+    return value
 
 
 def _extension_fields(extensions: Extensions) -> dict[str, Any]:
@@ -284,17 +301,13 @@ def _private_key_usage(extensions: Extensions) -> PrivateKeyUsage | None:
     )
 
 
-def _body(tbs: bytes) -> list[bytes]:
-    """Encoded fields of the TBSCertificate from the serial number on."""
+def _body(tbs: bytes) -> list[Element]:
+    """Fields of the TBSCertificate from the serial number on."""
     fields = elements(single(tbs, 0x30, _WHAT).content, _WHAT)
     if fields and fields[0].identifier == 0xA0:
         fields = fields[1:]
-    return [item.encoded for item in fields]
+    return fields
 
 
 def _inner_algorithm(tbs: bytes) -> SignatureAlgorithm:
-    return SignatureAlgorithm.parse(_body(tbs)[1])
-
-
-def _spki(tbs: bytes) -> bytes:
-    return _body(tbs)[5]
+    return SignatureAlgorithm.parse(_body(tbs)[1].encoded)

@@ -12,8 +12,9 @@ from typing import Any
 from asn1crypto import core, crl, x509
 
 from crypto.certificates.asn1 import load, outside_bytes, sequence, utc
-from crypto.certificates.certificate import Certificate, Extensions, name_text, names_country, normal_name
+from crypto.certificates.certificate import Certificate, Extensions
 from crypto.certificates.keys import SignatureAlgorithm, verify_signature
+from crypto.certificates.names import read_name
 from crypto.errors import MalformedData
 
 _WHAT = "revocation list"
@@ -59,17 +60,19 @@ def _parse(der: bytes) -> CertificateRevocationList:
     if len(outer) != 3:
         raise MalformedData(_WHAT)
     body = parsed["tbs_cert_list"]
-    extensions = Extensions.parse(body["crl_extensions"])
+    listed = body["crl_extensions"]
+    extensions = Extensions.parse(None if isinstance(listed, core.Void) else listed.contents)
     number = extensions.load(_CRL_NUMBER, core.Integer)
     authority = extensions.load(_AUTHORITY_KEY, x509.AuthorityKeyIdentifier)
     next_update = body["next_update"].native
-    issuer = body["issuer"]
+    issuer_der = bytes(body["issuer"].dump())
+    issuer = read_name(issuer_der)
     return CertificateRevocationList(
         der=der,
-        issuer=name_text(issuer),
-        issuer_der=bytes(issuer.dump()),
-        issuer_name=normal_name(issuer),
-        country=names_country(issuer),
+        issuer=issuer.text,
+        issuer_der=issuer_der,
+        issuer_name=issuer.normal,
+        country=issuer.country,
         this_update=utc(body["this_update"].chosen.native, _WHAT),
         next_update=None if next_update is None else utc(next_update, _WHAT),
         number=None if number is None else number.native,

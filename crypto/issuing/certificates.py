@@ -148,15 +148,20 @@ def build_list_signer(
     serial: int,
     purpose: str,
     explicit_parameters: bool = True,
+    document_types: Collection[str] = (),
 ) -> Certificate:
-    """A signer of master or deviation lists (Doc 9303-12 7.1); `purpose` is the dotted OID of its EKU.
+    """A signer of lists or digital seals (Doc 9303-12 7.1); `purpose` is the dotted OID of its EKU.
 
-    Raises PolicyRefused as `build_document_signer` does.
+    `document_types`, for a seal signer only: whose zones it may seal. Raises PolicyRefused as
+    `build_document_signer` does.
     """
     own = [
         _extension(profile.KEY_USAGE, x509.KeyUsage({"digital_signature"}), critical=True),
         _extension(profile.EXTENDED_KEY_USAGE, x509.ExtKeyUsageSyntax([purpose]), critical=True),
     ]
+    if document_types:
+        types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
+        own.append(_extension(profile.DOCUMENT_TYPE, types))
     key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
 

@@ -33,17 +33,26 @@ from crypto.issuing import (
     generate_ec_key,
     random_serial,
 )
-from crypto.pki_lab.spec import STANDARD_COUNTRIES, AuthoritySpec, LabSpec, SignerSpec
+from crypto.pki_lab.spec import SEAL_SIGNER_NAME, STANDARD_COUNTRIES, AuthoritySpec, LabSpec, SignerSpec
+from crypto.seals.verify import SEAL_SIGNER
 from crypto.signer import FileSigner, KeySigner, PrivateKey, load_private_key, save_private_key
 from crypto.sod import build_sod
 from crypto.trust import mrz_code
-from crypto.trust.directory import DISTRUSTED, KNOWN
+from crypto.trust.directory import DISTRUSTED, KNOWN, SIGNERS
+from crypto.trust.signers import shelf_name
 
 RandomBytes = Callable[[int], bytes]
 CRL_LIFETIME = timedelta(days=90)  # Doc 9303-12 4.1: at least every 90 days
 _RENEW_BEFORE = timedelta(days=7)
 _ORGANIZATION = "Shekara LAB"
-_PURPOSES = {"master_list": MASTER_LIST_SIGNER, "deviation_list": DEVIATION_LIST_SIGNER}
+_PURPOSES = {
+    "master_list": MASTER_LIST_SIGNER,
+    "deviation_list": DEVIATION_LIST_SIGNER,
+    "seal": SEAL_SIGNER,
+}
+_KEPT = ("default", SEAL_SIGNER_NAME)  # signers that `refresh` renews
+_SEAL_SIGNER = "LB"  # signer identifier of a lab's seals; a common name of two letters cannot carry LAB
+_SEAL_SERIAL_BYTES = 4  # the seal spells the serial number out
 _PSS = SignatureAlgorithm("rsa_pss", "sha256", 32, "sha256")
 
 
@@ -135,13 +144,13 @@ class LabPki:
         return self._publish_crl(country, now, {serial})
 
     def refresh(self, now: datetime, random: RandomBytes = secrets.token_bytes) -> tuple[str, ...]:
-        """Keeps a lab that lives on usable: renews CRLs and default signers that end within a week.
+        """Keeps a lab that lives on usable: renews CRLs, default and seal signers that end within a week.
 
         Returns what was renewed ("KZ crl", "KZ default"). Special signers (revoked, RSA, …) stay as they are.
         """
-        renewed: list[str] = []
+        renewed = self._add_seal_signer(random, now)
         for spec in self.spec.signers:
-            if spec.name == "default" and self._key_ends(spec) - _RENEW_BEFORE < now:
+            if spec.name in _KEPT and self._key_ends(spec) - _RENEW_BEFORE < now:
                 self._renew(spec, random, now)
                 renewed.append(f"{spec.country} {spec.name}")
         for authority in self.spec.authorities:
@@ -150,6 +159,16 @@ class LabPki:
                 renewed.append(f"{authority.country} crl")
         self._save()
         return tuple(renewed)
+
+    def _add_seal_signer(self, random: RandomBytes, now: datetime) -> list[str]:
+        """A lab of an older version gets its seal signer; what was added."""
+        host = SignerSpec.seal(STANDARD_COUNTRIES[0])
+        known = {(item.country, item.name) for item in self.spec.signers}
+        if (host.country, "default") not in known or (host.country, host.name) in known:
+            return []
+        self.spec = replace(self.spec, signers=(*self.spec.signers, host))
+        self._create_signer(host, random, now)
+        return [f"{host.country} {host.name}"]
 
     def _create_authority(self, spec: AuthoritySpec, random: RandomBytes, now: datetime) -> None:
         self._authority_path(spec.country, ".key").parent.mkdir(mode=0o700, exist_ok=True)
@@ -211,12 +230,19 @@ class LabPki:
         else:
             key = generate_ec_key(spec.curve, random)
         number = self._generations.get(f"{spec.country}/{spec.name}", 0) + 1
-        subject = _subject(spec.country, "DS", f" {spec.name} {number:02}")
-        certificate = _certify(authority, key, spec, subject, random_serial(random), now)
+        subject, serial = _subject(spec.country, "DS", f" {spec.name} {number:02}"), random_serial(random)
+        if spec.purpose == "seal":
+            subject = Subject(spec.country, _SEAL_SIGNER, subject.code)  # Doc 9303-12 7.1.3: C and CN only
+            serial = int.from_bytes(random(_SEAL_SERIAL_BYTES), "big") | 1 << 31
+        certificate = _certify(authority, key, spec, subject, serial, now)
         self._generations[f"{spec.country}/{spec.name}"] = number
         stem = self._signer_path(spec)
         save_private_key(stem.with_suffix(".key"), key)
         stem.with_suffix(".cer").write_bytes(certificate.der)
+        if spec.purpose == "seal":  # a seal names its certificate only: every verifier needs it
+            shelf = self.trust_directory / SIGNERS
+            shelf.mkdir(exist_ok=True)
+            (shelf / shelf_name(certificate)).write_bytes(certificate.der)
 
     def _create_first_crl(self, spec: AuthoritySpec, now: datetime) -> None:
         if spec.crl == "none":
@@ -312,6 +338,7 @@ def _certify(
             serial=serial,
             purpose=_PURPOSES[spec.purpose],
             explicit_parameters=explicit,
+            document_types=spec.document_types if spec.purpose == "seal" else (),
         )
     return build_document_signer(
         issuer,

@@ -13,12 +13,13 @@ from crypto.errors import MalformedData
 Scheme = Literal["ecdsa", "rsa_pss"]
 CrlState = Literal["fresh", "stale", "none"]
 Standing = Literal["trusted", "known", "distrusted", "unknown"]
-Purpose = Literal["document", "master_list", "deviation_list"]
+Purpose = Literal["document", "master_list", "deviation_list", "seal"]
 _WORDS = {"scheme": Scheme, "crl": CrlState, "standing": Standing, "purpose": Purpose}
 STANDARD_COUNTRIES = ("KZ", "UZ", "KG", "TJ", "RU", "CN", "UT")
 _NIST, _BRAINPOOL = ("secp384r1", "secp256r1"), ("brainpoolP384r1", "brainpoolP256r1")
 # The host country signs migrant cards (AR) and residence documents beside passports
 _HOST, _HOST_TYPES, _PASSPORT_TYPES = "KZ", ("AR", "ID", "P"), ("ID", "P", "PP", "PO", "PD")
+SEAL_SIGNER_NAME = "seal"
 _Spec = TypeVar("_Spec", "AuthoritySpec", "SignerSpec")
 
 
@@ -43,7 +44,7 @@ class AuthoritySpec:
 
 @dataclass(frozen=True)
 class SignerSpec:
-    """One document signer of a country, by name. Days as in `AuthoritySpec`."""
+    """One signer of a country, by name. Days as in `AuthoritySpec`."""
 
     country: str
     name: str = "default"
@@ -58,6 +59,11 @@ class SignerSpec:
     purpose: Purpose = "document"
     usage: str = "digital_signature"
     """Key usage; another one breaks the profile."""
+
+    @classmethod
+    def seal(cls, country: str) -> SignerSpec:
+        """The signer of digital seals on the host country's cards."""
+        return cls(country, SEAL_SIGNER_NAME, document_types=("AR",), purpose="seal")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class LabSpec:
             types = _HOST_TYPES if country == _HOST else _PASSPORT_TYPES
             authorities.append(AuthoritySpec(country, csca_curve))
             signers.append(SignerSpec(country, curve=signer_curve, document_types=types))
+            if country == _HOST:
+                signers.append(SignerSpec.seal(country))
         return cls(tuple(authorities), tuple(signers))
 
     @classmethod

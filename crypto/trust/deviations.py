@@ -16,8 +16,8 @@ from asn1crypto import core, x509
 
 from crypto.certificates import Certificate, digest
 from crypto.certificates.asn1 import Element, elements, load, outside_bytes, sequence, single, utc
-from crypto.certificates.certificate import normal_name
 from crypto.certificates.keys import HASH_OIDS
+from crypto.certificates.names import normal_name
 from crypto.cms import SignedData
 from crypto.countries import certificate_country
 from crypto.errors import MalformedData
@@ -37,6 +37,8 @@ EXPLAINED: Mapping[str, frozenset[Reason]] = MappingProxyType(
         "2.4": frozenset({Reason.COM_SOD_MISMATCH}),
     }
 )
+Explained = Mapping[str, Collection[str]]
+"""Reasons of findings by the deviation type that explains them."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,11 @@ class Deviation:
         first, last = self.issued
         return issued_on is not None and first.date() <= issued_on <= last.date()
 
-    def explains(self, finding: Finding) -> str | None:
+    def explains(self, finding: Finding, explained: Explained = EXPLAINED) -> str | None:
         """The deviation type that explains a finding, or None."""
         for kind, group in self.kinds:
             about = group is None or finding.detail == f"DG{group}"
-            if finding.reason in EXPLAINED.get(kind, ()) and (kind != "2.2" or about):
+            if finding.reason in explained.get(kind, ()) and (kind != "2.2" or about):
                 return kind
         return None
 
@@ -139,7 +141,9 @@ class DeviationList:
         return tuple(entry for entry in self.entries if entry.is_about(facts, self.digest_name))
 
 
-def apply(check: Check, entries: Collection[tuple[str, Deviation]]) -> Check:
+def apply(
+    check: Check, entries: Collection[tuple[str, Deviation]], explained_by: Explained = EXPLAINED
+) -> Check:
     """Step 20: a failed check of which every failure is explained becomes undetermined, the entry named.
 
     `entries` come with the name of their list. Any other check stays as it is.
@@ -148,7 +152,7 @@ def apply(check: Check, entries: Collection[tuple[str, Deviation]]) -> Check:
         return check
     explained: list[str] = []
     for finding in check.findings:
-        kinds = ((name, entry.explains(finding)) for name, entry in entries)
+        kinds = ((name, entry.explains(finding, explained_by)) for name, entry in entries)
         found = next((f"{name}: {kind}" for name, kind in kinds if kind is not None), None)
         if found is None:
             return check

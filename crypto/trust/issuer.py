@@ -151,13 +151,19 @@ def _key_period(signer: Certificate, signing_time: datetime | None, issued_on: d
     if signing_time is None and issued_on is None:
         return _not_stated(DS_KEY_PERIOD, "signing time")
     first, last = signer.private_key_usage
-    if signing_time is not None:
-        outside = bool((first and signing_time < first) or (last and signing_time > last))
-    else:
-        outside = _outside_days(issued_on, first, last)
-    if outside:
+    if signing_time is None:
+        return _issued_in_period(_outside_days(issued_on, first, last))
+    if (first and signing_time < first) or (last and signing_time > last):
         return undetermined(DS_KEY_PERIOD, Reason.SIGNED_OUTSIDE_KEY_PERIOD)
     return Check(DS_KEY_PERIOD, Outcome.SUCCESSFUL)
+
+
+def _issued_in_period(outside: bool) -> Check:
+    """A date of issue is not the day of signing: outside the period it is told, and no more."""
+    if not outside:
+        return Check(DS_KEY_PERIOD, Outcome.SUCCESSFUL)
+    finding = Finding(Reason.SIGNED_OUTSIDE_KEY_PERIOD, "DG12")
+    return Check(DS_KEY_PERIOD, Outcome.NOT_SUPPORTED, (finding,))
 
 
 def _outside_days(day: date | None, first: datetime | None, last: datetime | None) -> bool:
@@ -195,7 +201,11 @@ def _revocation(signer: Certificate, csca: Certificate | None, store: TrustStore
     if not lists:
         return undetermined(DS_REVOCATION, Reason.REVOCATION_UNKNOWN)
     newest = lists[0]
-    evidence = {"this_update": newest.this_update.isoformat(), "number": str(newest.number)}
+    evidence = {
+        "this_update": newest.this_update.isoformat(),
+        "number": str(newest.number),
+        "crl_days": str((now - newest.this_update).days),
+    }
     if signer.serial in newest.revoked:
         return Check(DS_REVOCATION, Outcome.FAILED, (Finding(Reason.DS_REVOKED),), evidence)
     if newest.next_update is None or newest.next_update < now:

@@ -49,6 +49,8 @@ class PassiveAuthentication:
     """The authority whose key verified the document signer; trusted if the check "csca" is successful."""
     signed_data_groups: frozenset[int] = frozenset()
     """Groups read whose hash stands in a security object with a valid signature; chip keys are theirs."""
+    known_defects: tuple[tuple[str, deviations.Deviation], ...] = ()
+    """Entries of trusted deviation lists on this document, each with the name of its list."""
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -91,7 +93,7 @@ def passive_authentication(
     facts = deviations.DocumentFacts(signer, issuing_state, document_code, issued_on, document_number)
     known = store.deviations(facts)
     if parsed is None:
-        return PassiveAuthentication(_explained(_blocked(signed.checks), known))
+        return PassiveAuthentication(_explained(_blocked(signed.checks), known), known_defects=known)
     inside = integrity.check_integrity(
         parsed,
         data_groups,
@@ -100,7 +102,8 @@ def passive_authentication(
         com_lds_version=com_lds_version,
     )
     if signer is None:
-        return PassiveAuthentication(_explained(_blocked(signed.checks, inside), known), parsed)
+        groups = _explained(_blocked(signed.checks, inside), known)
+        return PassiveAuthentication(groups, parsed, known_defects=known)
     found = issuer.check_issuer(
         signer,
         store,
@@ -112,7 +115,7 @@ def passive_authentication(
     state = integrity.check_issuing_state(signer, found.csca, issuing_state)
     covered = _covered(parsed, data_groups) if signed.authentic else frozenset()
     groups = _explained(_groups(signed.checks, found.checks, inside, state), known)
-    return PassiveAuthentication(groups, parsed, signer, found.csca, covered)
+    return PassiveAuthentication(groups, parsed, signer, found.csca, covered, known)
 
 
 def _explained(

@@ -6,7 +6,7 @@ lower-case hexadecimal. Found files are checked against the signer identifier; t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crypto.certificates import Certificate
@@ -40,6 +40,14 @@ class SignerShelf:
                     if found is not None and signer.names(found):
                         return found
         return None
+
+    def numbered(self, serial: int) -> Iterator[Certificate]:
+        """The certificates of that serial number."""
+        for folder in self._directories:
+            for path in sorted(folder.glob(f"{serial:x}_*")):
+                found = _read(path)
+                if found is not None and found.serial == serial:
+                    yield found
 
 
 def _read(path: Path) -> Certificate | None:

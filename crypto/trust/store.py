@@ -180,6 +180,12 @@ class TrustStore:
             return self.shelf.find(signer)
         return found
 
+    def signers_numbered(self, serial: int) -> Iterator[Certificate]:
+        """Stored signers of that serial number, whoever issued them (the reference of a digital seal)."""
+        yield from (item for item in self._document_signers if item.serial == serial)
+        if self.shelf is not None:
+            yield from self.shelf.numbered(serial)
+
     def crls(self, issuer: Certificate, *, now: datetime) -> tuple[CertificateRevocationList, ...]:
         """Lists that speak for `issuer` at `now`, newest first, signed by a trusted authority of its country.
 
@@ -218,6 +224,12 @@ class TrustStore:
                 at = f" {listed.signed_at:%Y-%m-%d}" if listed.signed_at else ""
                 found += [(f"{listed.signer.issuer_country}{at}", entry) for entry in entries]
         return tuple(found)
+
+    def has_deviations(self, country: str) -> bool:
+        """Is there a trusted deviation list of this country (alpha-2)?"""
+        return any(
+            listed.signer.issuer_country == country and self._vouches(listed) for listed in self._deviations
+        )
 
     def _put(self, certificate: Certificate, standing: Standing, source: Source | None) -> None:
         self._authorities[certificate] = standing

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kiosk.errors import ErrorCode, KioskError
-from kiosk.ports import OutboxMessage, Registry, RehearsalDesk
+from kiosk.ports import OutboxMessage, Registry, RehearsalChip, RehearsalDesk, RehearsalReader
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,16 @@ def scenario_basis(scenario: Path | None) -> Basis:
 def open_rehearsal(home: Path, scenario: Path | None, *, in_process: bool) -> RehearsalDesk:
     """Start the simulated devices over what the home's last run left in them."""
     return cast(RehearsalDesk, _provider().open(home, scenario, in_process=in_process))
+
+
+def specimen_chip(directory: Path, parameter: int) -> RehearsalChip:
+    """A chip for measurements, made below `directory`: PACE-GM and chip authentication in that group."""
+    return cast(RehearsalChip, _provider().chip(directory, parameter))
+
+
+def real_reader(directory: Path, image: Path) -> RehearsalReader:
+    """A PC/SC reader with that chip on it; STACK_UNAVAILABLE with the reason where there can be none."""
+    return cast(RehearsalReader, _provider().reader(directory, image))
 
 
 def tell_past_stays(desk: RehearsalDesk, registry: Registry, station: str) -> None:

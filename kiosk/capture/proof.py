@@ -1,11 +1,11 @@
-"""Reads a drawn card back again before it goes to the printer: MRZ and QR symbol from the pixels."""
+"""Reads a card's back again: the drawing before it is printed, the print in a picture of the camera."""
 
 import cv2
 import numpy as np
-from pyzbar import pyzbar
 
 from kiosk.capture.mrz.reader import MrzReader
 from kiosk.capture.mrz.reading import Reading
+from kiosk.capture.symbols import Gray, read_qr
 from kiosk.ports import Image
 
 
@@ -18,16 +18,25 @@ class PixelProof:
     def read_back(self, back: Image) -> tuple[tuple[str, ...], str]:
         """MRZ lines and QR text of a back side (RGB pixels); empty where nothing was read."""
         gray = np.asarray(cv2.cvtColor(back, cv2.COLOR_RGB2GRAY), np.uint8)
+        return self._lines(gray), _text(gray)
+
+    def read_zone(self, frame: Image) -> tuple[str, ...]:
+        """MRZ lines of a camera picture (BGR)."""
+        return self._lines(_gray(frame))
+
+    def read_symbol(self, frame: Image) -> str:
+        """QR text of a camera picture (BGR); "" where none, or more than one, was read."""
+        return _text(_gray(frame))
+
+    def _lines(self, gray: Gray) -> tuple[str, ...]:
         reading = self._reader.read(gray)
-        lines = reading.lines if isinstance(reading, Reading) else ()
-        return lines, _qr_text(gray)
+        return reading.lines if isinstance(reading, Reading) else ()
 
 
-def _qr_text(gray: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
-    symbols = pyzbar.decode(gray, symbols=[pyzbar.ZBarSymbol.QRCODE])
-    if len(symbols) != 1:
-        return ""
-    try:
-        return str(symbols[0].data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return ""
+def _gray(frame: Image) -> Gray:
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _text(gray: Gray) -> str:
+    symbols = read_qr(gray)
+    return symbols[0].payload.decode("ascii") if len(symbols) == 1 else ""

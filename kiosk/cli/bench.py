@@ -1,5 +1,5 @@
 """`shekara bench`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures, and on
-live streams; and signing."""
+live streams; the chip reader's commands and time; signing."""
 
 import argparse
 import itertools
@@ -15,6 +15,7 @@ from kiosk.capture.bench.measure import Row, recogniser, report, run, table
 from kiosk.capture.bench.peers import PEERS, fresh, lines_of, peer_named, side_by_side, written
 from kiosk.capture.bench.synthetic import SETS, Sample, Truth, make, make_without
 from kiosk.capture.bench.workers import Peer
+from kiosk.cli.bench_chip import CHIP
 from kiosk.cli.bench_sod import SOD
 from kiosk.cli.bench_stream import STREAM
 from kiosk.cli.command import Output
@@ -27,14 +28,14 @@ PEER_FRAMES = 48  # each layout once
 NO_MRZ_SHARE = 6  # one frame without for so many with
 FRESH_ROUNDS = 11
 PROGRESS_SECONDS = 2.0
-_OTHERS = (STREAM, SOD)
+_OTHERS = (STREAM, CHIP, SOD)
 
 
 class BenchCommand:
     """Measures; judges nothing: the exit status is 0 whatever the numbers are."""
 
     name = "bench"
-    help = "measure the readers on synthetic frames or on pictures with known text, and signing"
+    help = "measure the readers (pictures, live streams, chips) and signing"
     uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,13 @@ from kiosk.workflow.session import Session
 
 SCAN_TIMEOUT = 25.0
 CARDS_PER_CASE = 3  # attempts at a card before the rehearsal gives a traveller up
-SPOILING = frozenset({ErrorCode.PRINT_ABORTED.value, ErrorCode.CARD_NOT_VERIFIED.value})
+SPOILING = frozenset(
+    {
+        ErrorCode.PRINT_ABORTED.value,
+        ErrorCode.CARD_NOT_VERIFIED.value,
+        ErrorCode.FINAL_CHECK_DIFFERENT.value,
+    }
+)
 
 
 @dataclass
@@ -124,7 +130,8 @@ class Rehearsal:
                 case = self._session.case
                 if case is None or error.code not in SPOILING or len(case.jobs) >= CARDS_PER_CASE:
                     raise
-                self._session.spoil(error.code.value)
+                if case.job is not None:  # a difference in the final check has spoiled it already
+                    self._session.spoil(error.code.value)
                 self._desk.take_card()
             if step == "hand_over":
                 self._desk.take_card(self._target / f"traveller-{index + 1:02}" / "card" / "chip-memory.json")

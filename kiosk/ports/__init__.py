@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from kiosk.ports.rehearsal import (
         DeviceUris,
         PrintedJob,
+        RehearsalChip,
         RehearsalDesk,
+        RehearsalReader,
         RehearsalTraveller,
         StepObserver,
     )
@@ -80,7 +82,9 @@ __all__ = [
     "QueueState",
     "RandomBytes",
     "Registry",
+    "RehearsalChip",
     "RehearsalDesk",
+    "RehearsalReader",
     "RehearsalTraveller",
     "StepObserver",
     "Store",

@@ -182,7 +182,8 @@ class CardPress(Protocol):
     """Draws both sides of a card from its description."""
 
     def render(self, card: CardDescription, portrait: bytes, code: str) -> CardFaces:
-        """`portrait` is the JPEG or JPEG 2000 of DG2, `code` the text of the QR symbol."""
+        """`portrait` is the JPEG or JPEG 2000 of DG2, `code` the text of the seal's QR
+        symbol, "" before there is a seal."""
         ...
 
 
@@ -205,10 +206,18 @@ class PortraitStudio(Protocol):
 
 
 class PrintProof(Protocol):
-    """Reads a drawn back side again, as a camera would, before it goes to the printer."""
+    """Reads a back side again: the drawing before it goes to the printer, the print before the hand-over."""
 
     def read_back(self, back: Image) -> tuple[tuple[str, ...], str]:
-        """MRZ lines and QR text found in the pixels; empty where nothing was read."""
+        """MRZ lines and QR text found in the pixels (RGB); empty where nothing was read."""
+        ...
+
+    def read_zone(self, frame: Image) -> tuple[str, ...]:
+        """MRZ lines in a camera picture (BGR) of the printed card; () where none were read."""
+        ...
+
+    def read_symbol(self, frame: Image) -> str:
+        """Text of the one QR symbol in a camera picture (BGR) of the printed card; "" where there is none."""
         ...
 
 

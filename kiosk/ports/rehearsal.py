@@ -51,6 +51,24 @@ class PrintedJob:
     back_png: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class RehearsalChip:
+    """A specimen passport's chip as a card image, its zone, and the trust directory that vouches for it."""
+
+    image: Path
+    lines: tuple[str, ...]
+    trust: Path
+
+
+class RehearsalReader(Protocol):
+    """A reader of the real smart card service on which a simulated chip lies."""
+
+    uri: str
+    environment: Mapping[str, str]  # must be set before the PC/SC library is first used
+
+    def close(self) -> None: ...
+
+
 class RehearsalDesk(Protocol):
     """A desk whose devices are simulated and which acts the traveller's part. Lab homes only."""
 

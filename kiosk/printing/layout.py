@@ -24,7 +24,7 @@ MRZ_COLUMNS, MRZ_ROWS = 30, 3
 CAN_LEFT = 67_500  # six digits at the MRZ's pitch, on the level of an MRZ line (5 3.2.3)
 CAN_CENTRE = MRZ_CENTRES[2]
 
-QR = (62_400, 3_400, 19_600)  # x, y, side, quiet zone included
+SEAL = (60_000, 3_000, 23_400)  # x, y, side, quiet zone included: QR version 11 at 0.339 mm
 
 TITLE = ("МИГРАНТТЫҢ ID-КАРТАСЫ", "ID-КАРТА МИГРАНТА", "MIGRANT ID CARD")
 STATE = ("ҚАЗАҚСТАН РЕСПУБЛИКАСЫ", "РЕСПУБЛИКА КАЗАХСТАН", "REPUBLIC OF KAZAKHSTAN")
@@ -78,11 +78,11 @@ _POST = ("КЕЛГЕН ӨТКІЗУ ПУНКТІ", "ПУНКТ ПРОПУСКА 
 _AUTHORITY = ("БЕРГЕН ОРГАН", "ОРГАН ВЫДАЧИ", "ISSUING AUTHORITY")
 BACK = (
     Slot("passport_number", _PASSPORT, _B, 3_200, 41_200, 2_400),
-    Slot("iin", ("ЖСН", "ИИН", "IIN"), 45_300, 3_200, 16_000, 2_300),
-    Slot("category", _CATEGORY, _B, 8_000, 57_300, 2_400),
-    Slot("entry_post", _POST, _B, 12_800, 57_300, 2_400),
-    Slot("entry_date", ("КЕЛГЕН КҮНІ", "ДАТА ВЪЕЗДА", "DATE OF ENTRY"), _B, 17_600, 57_300, 2_400),
-    Slot("authority", _AUTHORITY, _B, 22_400, 57_300, 2_400, bold=False),
+    Slot("iin", ("ЖСН", "ИИН", "IIN"), 46_300, 3_200, 12_200, 2_300),
+    Slot("category", _CATEGORY, _B, 8_000, 54_500, 2_400),
+    Slot("entry_post", _POST, _B, 12_800, 54_500, 2_400),
+    Slot("entry_date", ("КЕЛГЕН КҮНІ", "ДАТА ВЪЕЗДА", "DATE OF ENTRY"), _B, 17_600, 54_500, 2_400),
+    Slot("authority", _AUTHORITY, _B, 22_400, 54_500, 2_400, bold=False),
 )
 FOUND_LINE = (_B, 27_200, 77_600, 1_330)  # x, top of capitals, width, em; two lines
 FOUND_STEP = 1_620

@@ -4,16 +4,15 @@ import io
 from datetime import date
 
 import numpy as np
-import segno
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from kiosk.domain.card import CardDescription
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.messages import LANGUAGES, label
 from kiosk.ports import CardFaces
-from kiosk.printing import artwork, layout
+from kiosk.printing import artwork, layout, symbol
 from kiosk.printing.artwork import BLUE, DEEP, GOLD
-from kiosk.printing.pen import Colour, Pen, drawable, load_font
+from kiosk.printing.pen import UM_PER_INCH, Colour, Pen, drawable, load_font
 
 DRAWN_DPI = 600  # the drawing; 300 dpi is reduced from it
 INK: Colour = (18, 24, 34)
@@ -21,8 +20,6 @@ CAPTION: Colour = (28, 92, 128)
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 OVERPRINT = (200, 40, 58, 58)
-MIN_MODULE_PX = 3
-QUIET_MODULES = 4
 MAX_PORTRAIT_PIXELS = 24_000_000
 PORTRAIT_FORMATS = ("JPEG", "JPEG2000", "PNG")
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, OverflowError, IndexError, KeyError, EOFError)
@@ -37,13 +34,17 @@ class CardPainter:
         self.dpi = dpi
 
     def render(self, card: CardDescription, portrait: bytes, code: str) -> CardFaces:
-        """Both sides; IMAGE_UNREADABLE for a broken portrait, ValueError for MRZ lines not TD1."""
+        """Both sides, without a symbol while `code` is "".
+
+        IMAGE_UNREADABLE for a broken portrait, ValueError for MRZ lines not TD1 or a code too long.
+        """
         lines = card.mrz_lines
         if len(lines) != layout.MRZ_ROWS or any(len(line) != layout.MRZ_COLUMNS for line in lines):
             raise ValueError("the card needs three MRZ lines of thirty characters")
         face = _decode_portrait(portrait)
         front, back = self._reduced(self._front(card, face)), self._reduced(self._back(card))
-        _paste_symbol(back, code, self.dpi)
+        if code:
+            _paste_symbol(back, code, self.dpi)
         return CardFaces(
             front=np.array(front, np.uint8),
             back=np.array(back, np.uint8),
@@ -209,16 +210,9 @@ def _overprint(pen: Pen, centre: tuple[int, int], em: int, degrees: float) -> No
 
 
 def _paste_symbol(back: Image.Image, code: str, dpi: int) -> None:
-    """The QR symbol on white in whole pixels per module; ValueError when it cannot be printed so."""
-    x, y, side = (round(value * dpi / 25_400) for value in layout.QR)
-    symbol = segno.make_qr(code, error="m", boost_error=False)
-    modules = symbol.symbol_size(border=QUIET_MODULES)[0]
-    scale = side // modules
-    if scale < MIN_MODULE_PX:
-        raise ValueError("the code is too long for the symbol's field")
-    matrix = np.array([list(row) for row in symbol.matrix_iter(scale=scale, border=QUIET_MODULES)], np.uint8)
-    picture = Image.fromarray(np.where(matrix > 0, 0, 255).astype(np.uint8), "L").convert("RGB")
-    ImageDraw.Draw(back).rectangle((x, y, x + side - 1, y + side - 1), fill=WHITE)
+    """The seal's symbol in its field; ValueError when it does not fit."""
+    x, y, side = (round(value * dpi / UM_PER_INCH) for value in layout.SEAL)
+    picture = symbol.draw(code, side, dpi)
     margin = (side - picture.width) // 2
     back.paste(picture, (x + margin, y + margin))
 

@@ -1,12 +1,15 @@
-"""From a decided case to a card: its description, its data groups, and the text of its symbol."""
+"""From a decided case to a card: its description, its data groups, and its digital seal."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from card_io.lds import data_groups, face
 from card_io.lds.mrz import Mrz, format_td1
+from crypto.seals import CardSeal, card_features, sign_seal
+from crypto.seals.card import card_seal
+from crypto.seals.profiles import CARD_CATEGORY, CARD_DEFINITION
+from crypto.signer import Signer
 from kiosk.domain.card import CardDescription, valid_until
 from kiosk.domain.cases import Case
 from kiosk.domain.documents import Sex
@@ -96,9 +99,25 @@ def _full_name(card: CardDescription) -> tuple[str, ...]:
     return (primary, secondary) if secondary else (primary,)
 
 
-def symbol_text(card: CardDescription, sod: bytes) -> str:
-    """What the QR symbol says: the MRZ and the start of the SOD's hash, to bind print and chip."""
-    return "".join(card.mrz_lines) + "|" + hashlib.sha256(sod).hexdigest()[:32].upper()
+def seal_values(card: CardDescription, sod: bytes) -> CardSeal:
+    """What the card's digital seal must say (docs/protocols/seal.md)."""
+    return card_seal(
+        card.mrz_lines, card.passport_number, card.stay_until, card.category, card.entry_post, sod
+    )
+
+
+def sign_card_seal(card: CardDescription, sod: bytes, signer: Signer, now: datetime) -> bytes:
+    """The seal of the card, signed now. CryptoError when the signer refuses or a value does not fit."""
+    seal = sign_seal(
+        signer,
+        card_features(seal_values(card, sod)),
+        issuer=card.issuing_state,
+        issued=card.issued_on,
+        now=now,
+        definition=CARD_DEFINITION,
+        category=CARD_CATEGORY,
+    )
+    return seal.encode()
 
 
 def read_mrz(lines: tuple[str, ...]) -> Mrz:

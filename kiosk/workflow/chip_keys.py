@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from threading import Event as CancelEvent
 
 from card_io.emrtd.access import AccessKey
+from card_io.emrtd.files import BlockSize
 from card_io.emrtd.reader import Progress, ReadResult, read_document
 from card_io.errors import AccessDenied, MalformedCardData
-from card_io.lds.mrz import Mrz, access_information
+from card_io.lds.mrz import NUMBER_SHOWN, Mrz, access_information
 from kiosk.ports import CardSlot, KeyCandidate, RandomBytes
 
 MAX_KEYS = 3
@@ -40,9 +41,16 @@ def key_texts(candidates: Iterable[KeyCandidate]) -> tuple[str, ...]:
 
 
 def keys_of(mrz: Mrz, texts: Sequence[str]) -> tuple[AccessKey, ...]:
-    """The keys to try: the candidates, among them what is printed; first of all if it is not one of them."""
+    """The keys to try: the candidates, among them what is printed; first of all if it is not one of them.
+
+    After the first comes, for a number longer than its field, the key of a chip that knows the nine
+    characters in the field alone: some were personalised that way.
+    """
     printed = mrz.access_information().decode("ascii")
-    ordered = texts if printed in texts else (printed, *texts)
+    ordered = list(texts if printed in texts else (printed, *texts))
+    if len(mrz.document_number) > NUMBER_SHOWN:
+        shown = access_information(mrz.document_number[:NUMBER_SHOWN], mrz.birth, mrz.expiry)
+        ordered.insert(1, shown.decode("ascii"))
     return tuple(AccessKey(mrz_information=text.encode("ascii")) for text in ordered[:MAX_KEYS])
 
 
@@ -54,11 +62,18 @@ def read_with(
     on_progress: Callable[[Progress], None],
     cancel: CancelEvent | None,
 ) -> ChipRead:
-    """Read the document in `slot` with the first key that opens it; `keys` is not empty."""
+    """Read the document in `slot` with the first key that opens it; `keys` is not empty.
+
+    What one try taught about the chip is kept for the next.
+    """
     refused = 0
+    block: BlockSize | None = None
     while True:
         with slot.connect() as link:
-            result = read_document(link, keys[refused], random=random, on_progress=on_progress, cancel=cancel)
+            result = read_document(
+                link, keys[refused], random=random, on_progress=on_progress, cancel=cancel, block=block
+            )
+        block = result.block
         if refused + 1 >= len(keys) or not may_try_again(result):
             return ChipRead(result, refused)
         refused += 1

@@ -72,6 +72,7 @@ class Desk:
     printer: Printer
     trust: TrustStore
     signer: Signer
+    seal_signer: Signer
     card_profile: Profile
     rules: Sequence[StayRule]
     spellings: Spellings = field(default_factory=Spellings)  # own ones, before the packaged

@@ -18,6 +18,7 @@ from card_io.emrtd.report import OWN_CARD, inspect
 from card_io.lds.mrz import Mrz
 from card_io.perso import card_keys
 from card_io.perso import personaliser as perso
+from crypto.seals import seal_text
 from kiosk.domain import cases as ev
 from kiosk.domain.card import CardJob, JobState
 from kiosk.domain.cases import Case
@@ -25,7 +26,8 @@ from kiosk.domain.roles import Action
 from kiosk.domain.stock import BlankState
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import CardFaces, PrintState, PrintStatus, Progress, ProgressPhase
-from kiosk.workflow.card_data import build_data_groups, describe, read_mrz, symbol_text
+from kiosk.workflow import final_check
+from kiosk.workflow.card_data import build_data_groups, describe, read_mrz, sign_card_seal
 from kiosk.workflow.case_log import CaseLog
 
 BLANK_TIMEOUT = 10.0
@@ -45,7 +47,7 @@ class Issuing:
     def __init__(self, log: CaseLog) -> None:
         self._log = log
         self._desk = log.desk
-        self._faces: tuple[str, CardFaces] | None = None
+        self._faces: tuple[tuple[str, str], CardFaces] | None = None
         self._report: Mapping[str, Any] = {}
 
     # -- reserve and draw ---------------------------------------------------------------------------
@@ -191,18 +193,32 @@ class Issuing:
     # -- print --------------------------------------------------------------------------------------
 
     def preview(self) -> CardFaces | None:
-        """Both sides as they will be printed; None before the card exists."""
+        """Both sides as they will be printed, without the seal until it is signed; None before the card."""
         job = self._log.case.job
         if job is None:
             return None
-        if self._faces is None or self._faces[0] != f"{job.id}{job.sod_sha256}":
-            self._faces = (f"{job.id}{job.sod_sha256}", self._draw(job))
+        text = self._symbol_text(job)
+        if self._faces is None or self._faces[0] != (job.id, text):
+            portrait = self._desk.studio.prepare(self._desk.store.image(job.portrait_image))
+            self._faces = ((job.id, text), self._desk.press.render(job.card, portrait.image, text))
         return self._faces[1]
 
-    def _draw(self, job: CardJob) -> CardFaces:
-        portrait = self._desk.studio.prepare(self._desk.store.image(job.portrait_image))
-        sod = self._desk.store.image(f"card-{job.id}-EF.SOD") if job.sod_sha256 else b""
-        return self._desk.press.render(job.card, portrait.image, symbol_text(job.card, sod))
+    def _symbol_text(self, job: CardJob) -> str:
+        """The signed seal as its symbol says it, "" before it is signed."""
+        try:
+            return seal_text(self._desk.store.image(f"card-{job.id}-seal"))
+        except KioskError as error:
+            if error.code is not ErrorCode.IMAGE_UNREADABLE:
+                raise
+            return ""
+
+    def _sign_seal(self, job: CardJob) -> None:
+        """Sign the seal over the finished card once; a resumed job keeps the one it has."""
+        if self._symbol_text(job):
+            return
+        sod = self._desk.store.image(f"card-{job.id}-EF.SOD")
+        seal = sign_card_seal(job.card, sod, self._desk.seal_signer, self._desk.clock.now())
+        self._desk.store.put_image(f"card-{job.id}-seal", seal, "card-seal", self._log.case.id)
 
     def print_card(self, *, cancel: CancelEvent | None) -> Case:
         """Send the job once, wait for its end. A stop is reported, the job stays in the printer."""
@@ -212,6 +228,7 @@ class Issuing:
             return self._log.case
         with self._log.step("print"):
             if not job.print_name:
+                self._sign_seal(job)
                 self._proof_read(job)
                 name = f"shekara-{job.id}"
                 self._log.accept(self._log.event(ev.PrintRequested, job_id=job.id, print_name=name))
@@ -226,8 +243,7 @@ class Issuing:
         if faces is None:
             raise KioskError(ErrorCode.PRINT_MISMATCH, "nothing to print")
         lines, symbol = self._desk.proof.read_back(faces.back)
-        sod = self._desk.store.image(f"card-{job.id}-EF.SOD")
-        if lines != job.card.mrz_lines or symbol != symbol_text(job.card, sod):
+        if lines != job.card.mrz_lines or symbol != self._symbol_text(job):
             raise KioskError(ErrorCode.PRINT_MISMATCH, "the drawn back side does not read back")
 
     def _submitted(self, job: CardJob) -> PrintStatus:
@@ -265,26 +281,40 @@ class Issuing:
     # -- check, hand over, spoil ----------------------------------------------------------------------
 
     def check_card(self, *, cancel: CancelEvent | None) -> Case:
-        """Open the chip once more, now with the printed CAN, and compare it with what was printed."""
+        """Read the printed card with the camera and open the chip once more, now with the printed CAN.
+
+        What differs between print, chip and case ends the job: the card is spoiled, its number void, and
+        FINAL_CHECK_DIFFERENT names it. FINAL_CHECK_UNREADABLE asks to lay the card down again.
+        """
         self._log.require(Action.PERSONALISE)
         job = self._job()
         if job.state is not JobState.PRINTED:
             return self._log.case
         with self._log.step("check"):
             self._log.hooks.on_progress(Progress(ProgressPhase.FINAL_CHECK))
+            printed = final_check.look(self._desk, job.card.mrz_lines, self._symbol_text(job), cancel)
             serial = self._serial_in_encoder(cancel)
             if serial != job.chip_serial:
-                raise KioskError(ErrorCode.WRONG_CARD, f"chip serial {serial}")
+                raise self._differs(job, f"chip serial {serial}")
             key = AccessKey(can=job.card.can)
             expected = read_mrz(job.card.mrz_lines)
             files, overall, _ = self._inspect_card(self._desk.card_slot.connect, key, expected)
-            same = hashlib.sha256(files.get("EF.SOD", b"")).hexdigest() == job.sod_sha256
-            if overall != "successful" or not same:
+            found = final_check.differences(job, printed, files, self._desk.trust, self._desk.clock.now())
+            if hashlib.sha256(files.get("EF.SOD", b"")).hexdigest() != job.sod_sha256:
+                found = (*found, "EF.SOD")
+            if found:
+                raise self._differs(job, ", ".join(found))
+            if overall != "successful":
                 raise KioskError(ErrorCode.CARD_NOT_VERIFIED, overall)
             self._desk.store.put_image(
                 f"card-{job.id}-report", json.dumps(self._report).encode(), "card-report", self._log.case.id
             )
             return self._log.accept(self._log.event(ev.CardChecked, job_id=job.id, overall=overall))
+
+    def _differs(self, job: CardJob, what: str) -> KioskError:
+        """Spoil the card for a difference; the error to raise."""
+        self._spoil(job, ErrorCode.FINAL_CHECK_DIFFERENT)
+        return KioskError(ErrorCode.FINAL_CHECK_DIFFERENT, what)
 
     def hand_over(self) -> Case:
         """The card becomes ACTIVE in the traveller's hand, and the registry is told."""
@@ -299,8 +329,11 @@ class Issuing:
         self._log.require(Action.SPOIL)
         job = self._job()
         with self._log.step("spoil"):
-            event = self._log.event(ev.CardSpoiled, job_id=job.id, reason=reason)
-            return self._log.accept(event, void_number=job.card.number)
+            return self._spoil(job, reason)
+
+    def _spoil(self, job: CardJob, reason: str) -> Case:
+        event = self._log.event(ev.CardSpoiled, job_id=job.id, reason=reason)
+        return self._log.accept(event, void_number=job.card.number)
 
     def _job(self) -> CardJob:
         job = self._log.case.job

@@ -129,13 +129,14 @@ def _enrolment(case: Case, event: ev.CaseDecided) -> dict[str, Any]:
 
 
 def reasons_of(report: Mapping[str, Any]) -> list[str]:
-    """All finding codes of an inspection report, in its order, with the detail after a colon."""
-    return [
+    """All finding codes of an inspection report, in its order and each once, the detail after a colon."""
+    found = (
         f"{finding['reason']}:{finding['detail']}" if finding.get("detail") else str(finding["reason"])
         for group in report.get("groups", ())
         for check in group["checks"]
         for finding in check["findings"]
-    ]
+    )
+    return list(dict.fromkeys(found))
 
 
 def _image(case: Case, name: str, data: bytes, enrolment_id: str) -> OutboxMessage:

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from card_io.apdu import BytesLink
 from card_io.emrtd.access import AccessKey
-from card_io.lds.data_groups import build_dg1
+from card_io.lds.data_groups import PersonalDetails, build_dg1, build_dg11
+from card_io.lds.face import build_dg2
 from card_io.lds.index import FILES, build_com
 from card_io.lds.mrz import Mrz, format_td3, parse
 from card_io.lds.security_infos import (
@@ -21,7 +22,6 @@ from card_io.lds.security_infos import (
     build_dg14,
     build_dg15,
 )
-from card_io.tlv import Tlv
 from crypto.pki_lab import LabPki
 from crypto.trust import TrustStore
 from hardware_mocks.chip import Card, passport_image
@@ -93,7 +93,7 @@ class Specimen:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPki:
     folder = tmp_path_factory.mktemp("lab") / "pki"
-    return LabPki.create(folder, seed="card_io", now=NOW, countries=("KZ", "UZ"))
+    return LabPki.create(folder, seed="card_io", now=NOW, countries=("KZ", "UZ", "UT"))
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +121,9 @@ def make_specimen(lab: LabPki) -> MakeSpecimen:
         pace: tuple[PaceInfo, ...] = (PACE,),
         aa: bool = True,
     ) -> Specimen:
-        groups = {1: build_dg1(lines), 2: bytes(Tlv.of(0x75, bytes(range(256)) * (face // 256 + 1)))}
-        groups[11] = bytes(Tlv.of(0x6B, b"details" * 10))
+        picture = b"\xff\xd8\xff" + bytes(range(256)) * (face // 256 + 1)
+        groups = {1: build_dg1(lines), 2: build_dg2(picture, 300, 400)}
+        groups[11] = build_dg11(PersonalDetails(profession="details" * 10))
         if pace or aa:
             groups[14] = build_dg14([*pace, *([ActiveAuthenticationInfo()] if aa else [])])
         if aa:

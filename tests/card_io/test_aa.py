@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from card_io.apdu import BytesLink, Command, Response
 from card_io.emrtd.authentication import active_authentication, recovered_hash
 from card_io.errors import CardRemoved
-from card_io.lds.security_infos import ActiveAuthenticationInfo, build_dg14, build_dg15
+from card_io.lds.security_infos import ActiveAuthenticationInfo, build_dg14, build_dg15, oid_der
 from card_io.secure_messaging import SecureMessaging
+from card_io.tlv import Tlv
 from card_io.trace import Exchange, Replay
+from crypto.ecmath import CURVES, encode_point, multiply
 from crypto.primitives import Cipher
 from crypto.trust import Outcome
 
@@ -132,6 +134,31 @@ def test_hash_follows_the_curve(curve: ec.EllipticCurve, name: str) -> None:
     key = ec.derive_private_key(7, curve)
     signature = key.sign(RND, ec.ECDSA(getattr(hashes, f"SHA{name}")()))
     assert judged(build_dg15(spki(key)), signature) == (Outcome.SUCCESSFUL, f"AA-ECDSA-SHA{name}")
+
+
+@pytest.mark.parametrize("name", ["1", "224", "384", "512"])
+def test_any_hash_where_none_is_declared(name: str) -> None:
+    signature = plain(SECP256.sign(RND, ec.ECDSA(getattr(hashes, f"SHA{name}")())))
+    assert judged(build_dg15(spki(SECP256)), signature) == (Outcome.SUCCESSFUL, f"AA-ECDSA-SHA{name}")
+
+
+@pytest.mark.parametrize("name", ["brainpoolP192r1", "brainpoolP224r1", "brainpoolP320r1"])
+def test_curves_that_the_library_leaves_out(name: str) -> None:
+    curve, private, k = CURVES[name], 0xC0FFEE, 0xBEEF
+    point, nonce = multiply(curve, private), multiply(curve, k)
+    assert point is not None
+    assert nonce is not None
+    usual = "sha256" if curve.size > 28 else "sha224"
+    usual = "sha384" if curve.size > 32 else usual
+    hashed = hashlib.new(usual, RND).digest()
+    number = int.from_bytes(hashed, "big") >> max(0, 8 * len(hashed) - curve.n.bit_length())
+    s = pow(k, -1, curve.n) * (number + nonce[0] % curve.n * private) % curve.n
+    signature = (nonce[0] % curve.n).to_bytes(curve.size, "big") + s.to_bytes(curve.size, "big")
+    algorithm = Tlv.of(0x30, [oid_der("1.2.840.10045.2.1"), oid_der(curve.oid)])
+    key = Tlv.of(0x30, [algorithm, Tlv.of(0x03, b"\x00" + encode_point(curve, point))])
+    expected = (Outcome.SUCCESSFUL, f"AA-ECDSA-{usual.upper()}")
+    assert judged(build_dg15(key), signature) == expected
+    assert judged(build_dg15(key), signature[:-1] + bytes([signature[-1] ^ 1]))[0] is Outcome.FAILED
 
 
 def test_keys_that_cannot_be_used_are_undetermined() -> None:

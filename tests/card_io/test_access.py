@@ -199,8 +199,11 @@ def test_a_bac_answer_of_another_shape(answer: str, error: type[CardError]) -> N
 
 def test_chips_that_want_le_00() -> None:
     again = (AUTHENTICATE[0][:-2] + "00", AUTHENTICATE[1])
-    link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), again])
-    assert open_access(link, KEY, None, Scripted(*BAC_RANDOM))[1].protocol == "BAC"
+    link = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), CHALLENGE, again])
+    assert open_access(link, KEY, None, Scripted(*BAC_RANDOM, *BAC_RANDOM))[1].protocol == "BAC"
+    refused = replay([SELECT, CHALLENGE, (AUTHENTICATE[0], "6700"), CHALLENGE, (again[0], "6985")])
+    with pytest.raises(AccessDenied):
+        open_access(refused, KEY, None, Scripted(*BAC_RANDOM, *BAC_RANDOM))
 
 
 @pytest.mark.parametrize("bit", [0, 100, 200, 255, 256, 300, 319])

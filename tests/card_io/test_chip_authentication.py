@@ -302,6 +302,15 @@ def test_standardized_domain_parameters() -> None:
         load_agreement_key(Tlv.of(0x30, [algorithm, point]))
 
 
+def test_a_standardized_group_by_number() -> None:
+    """Parameter id 0 of TR-03110-3 table 4 is the 1024-bit group of RFC 5114."""
+    _, key = modp(order=True)
+    algorithm = Tlv.of(0x30, [oid_der("0.4.0.127.0.7.1.2"), Tlv.of(0x02, b"\x00")])
+    number = Tlv.of(0x02, key.public.to_bytes(129, "big"))
+    encoded = Tlv.of(0x30, [algorithm, Tlv.of(0x03, b"\x00" + number)])
+    assert load_agreement_key(encoded) == key
+
+
 def test_nothing_offered_and_nothing_usable() -> None:
     assert offers(build_dg14([])) == ()
     with pytest.raises(ProtocolUnsupported):

@@ -14,9 +14,9 @@ from card_io.emrtd.reader import ReadResult, ReadStep, StepOutcome, read_documen
 from card_io.emrtd.report import InspectionReport, inspect
 from card_io.errors import CardErrorCode, CardRemoved
 from card_io.lds.data_groups import build_dg1
+from card_io.lds.face import build_dg2
 from card_io.lds.index import FILES, build_com
 from card_io.lds.security_infos import ChipAuthenticationInfo, SecurityInfo, build_dg14
-from card_io.tlv import Tlv
 from crypto.pki_lab import LabPki
 from crypto.trust import Check, Outcome, TrustStore
 from tests.card_io.conftest import LINES
@@ -28,7 +28,7 @@ IMPOSTOR = ec.derive_private_key(0xBAD, ec.SECP256R1())
 def signed_files(lab: LabPki, now: datetime, infos: tuple[SecurityInfo, ...] = INFOS) -> dict[str, bytes]:
     groups = {
         1: bytes(build_dg1(LINES)),
-        2: bytes(Tlv.of(0x75, bytes(range(256)) * 8)),
+        2: build_dg2(b"\xff\xd8\xff" + bytes(range(256)) * 8, 300, 400),
         14: bytes(build_dg14(infos)),
     }
     files = {f"DG{number}": data for number, data in groups.items()}

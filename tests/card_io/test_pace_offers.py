@@ -193,6 +193,10 @@ def test_public_keys_in_both_kinds_of_group() -> None:
     assert (domain, int.from_bytes(element, "big")) == (DOMAINS[1], GROUP.g)
     with pytest.raises(MalformedCardData):
         parse_public_key(Tlv.of(0x30, [algorithm(STANDARDISED, integer(13)), Tlv.of(0x03, b"\x04" + point)]))
+    for size in (129, 200, 260):
+        large = Tlv.of(0x03, b"\x00" + Tlv.of(0x02, b"\x7f" * size))
+        with pytest.raises(MalformedCardData):
+            parse_public_key(Tlv.of(0x30, [algorithm(STANDARDISED, integer(0)), large]))
 
 
 def test_parameters_of_the_issuer_are_taken_when_they_are_a_known_curve() -> None:

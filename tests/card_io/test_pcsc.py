@@ -33,6 +33,14 @@ class FakeScard(ModuleType):
         self.release = threading.Event()
         self.release.set()
         self.polls = 0
+        self.controls: dict[int, bytes] = {}
+
+    def SCARD_CTL_CODE(self, code: int) -> int:
+        return 0x42000000 + code
+
+    def SCardControl(self, card: object, code: int, data: list[int]) -> tuple[int, list[int]]:
+        found = self.controls.get(code)
+        return (0x80100016 - SIGNED, []) if found is None else (0, list(found))
 
     def SCardEstablishContext(self, scope: int) -> tuple[int, object]:
         self.contexts += 1
@@ -125,6 +133,31 @@ def test_session_resets_before_and_after(scard: FakeScard, deadline: float | Non
         assert link.send(READ).data == b"\x01\x02"
     assert scard.log == ["connect Reader A 00 00 1", "reset 1", "disconnect 1"]
     assert scard.contexts == 0
+
+
+FEATURES = 0x42000000 + 3400
+
+
+@pytest.mark.parametrize(
+    ("features", "properties", "room"),
+    [
+        ("0604000D4806" + "120400000777", "0B020400" + "0A0400000100", 65538),
+        ("120400000777", "0A04FFFF0000", 65537),
+        ("120400000777", "0A0400000000", 258),  # short ones only
+        ("120400000777", "0B020400", 0),
+        ("120400000777", "0A", 0),
+        ("060400000777", "0A0400000100", 0),
+        ("1204", "", 0),
+        (None, None, 0),
+    ],
+)
+def test_how_much_the_reader_carries(
+    scard: FakeScard, features: str | None, properties: str | None, room: int
+) -> None:
+    if features is not None and properties is not None:
+        scard.controls = {FEATURES: bytes.fromhex(features), 0x777: bytes.fromhex(properties)}
+    with pcsc.PcscSlot("Reader A").connect() as link:
+        assert link.max_answer == room
 
 
 @pytest.mark.parametrize("deadline", [None, 30.0])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto.pki_lab import LabPki, LabSpec
+from crypto.pki_lab import LabPki, LabSpec, Zoo
 from crypto.trust import TrustStore
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -27,6 +27,13 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> LabPki:
     text = (Path(__file__).parent / "pki" / "zoo.toml").read_text("utf-8")
     spec = LabSpec.from_toml(text)
     return LabPki.create(tmp_path_factory.mktemp("zoo") / "pki", seed="zoo", now=NOW, spec=spec)
+
+
+@pytest.fixture(scope="session")
+def standard_lab(tmp_path_factory: pytest.TempPathFactory) -> LabPki:
+    """The lab of the zoo that ships with the product."""
+    directory = tmp_path_factory.mktemp("standard") / "pki"
+    return LabPki.create(directory, seed="zoo", now=NOW, spec=Zoo.standard().spec)
 
 
 @pytest.fixture

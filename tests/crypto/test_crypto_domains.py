@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from crypto.domains import DOMAINS, DhDomain, EcDomain, encode_to_point, pseudo_random, same_element
 from crypto.ecmath import CURVES, is_on_curve, multiply
 from crypto.errors import CryptoError, MalformedData, UnsupportedAlgorithm
+from crypto.library_points import base_multiple, library_curve, multiple
 from crypto.modp import MODP_GROUPS, check_member
 from crypto.primitives import Cipher
 
@@ -33,6 +34,13 @@ def test_integrated_mapping_on_a_curve() -> None:
     assert f"{value:064X}" == H1["pseudRandomFunctionResult"]
     expected = "04" + H1["expectedMappedGeneratorX"] + H1["expectedMappedGeneratorY"]
     assert domain.integrated(value).hex().upper() == expected
+
+
+def test_pseudo_random_function() -> None:
+    """Appendix H.1, the function by itself."""
+    example = json.loads((VECTORS / "icao_pace_im_ecdh_h1_prf.json").read_text())
+    nonces = bytes.fromhex(example["s"]), bytes.fromhex(example["t"])
+    assert f"{pseudo_random(Cipher.AES128, *nonces, DOMAINS[13].modulus):064X}" == example["expectedX"]
 
 
 def test_integrated_mapping_in_a_finite_field() -> None:
@@ -153,3 +161,44 @@ def test_flipped_bits_leave_the_curve(bit: int) -> None:
     damaged[1 + bit // 8] ^= 1 << bit % 8
     with pytest.raises(MalformedData):
         domain.power(5, bytes(damaged))
+
+
+@pytest.mark.parametrize("number", DOMAINS)
+def test_generic_mapping_multiplies_the_mapped_generator(number: int) -> None:
+    """The generator that is never made, against the one that is."""
+    domain = DOMAINS[number]
+    nonce, private, scalar = 0x3F00C4D39D153F2B2A214A078D899B22, 12345, domain.private_key(counting)
+    element = domain.power(987654321, domain.generator)
+    mapped = domain.combine(domain.power(nonce, domain.generator), domain.power(private, element))
+    assert domain.generic(nonce, private, element)(scalar) == domain.power(scalar, mapped)
+    for small in (1, 2):
+        assert domain.generic(nonce, private, element)(small) == domain.power(small, mapped)
+
+
+@pytest.mark.parametrize("number", DOMAINS)
+def test_a_mapped_generator_that_is_the_identity_is_refused(number: int) -> None:
+    """The chip answers with the key that cancels the nonce, or the nonce is zero."""
+    domain = DOMAINS[number]
+    cancelling = domain.power(-5, domain.generator)
+    with pytest.raises(MalformedData):
+        domain.generic(10, 2, cancelling)(77)
+    with pytest.raises(MalformedData):
+        domain.generic(0, 2, cancelling)(77)
+    with pytest.raises(MalformedData):
+        domain.generic(10, 2, b"\x04" + bytes(64))(77)
+
+
+@given(
+    st.sampled_from(sorted(CURVES)), st.integers(2, 2**512), st.integers(2, 2**512), st.integers(2, 2**128)
+)
+@settings(max_examples=60, deadline=None)
+def test_multiples_of_the_library_are_own_multiples(name: str, scalar: int, base: int, start: int) -> None:
+    curve = CURVES[name]
+    point = multiply(curve, start)
+    assert point is not None
+    scalar, found = scalar % curve.n, multiple(curve, scalar % curve.n, point)
+    if library_curve(curve.oid) is None or not 1 < scalar < curve.n - 1:
+        assert found is None
+    else:
+        assert found == multiply(curve, scalar, point)
+    assert base_multiple(curve, base % curve.n) in (None, multiply(curve, base))

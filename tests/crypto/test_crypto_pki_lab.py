@@ -56,9 +56,12 @@ def test_reopened_and_refreshed_it_stays_green(tmp_path: Path, now, data_groups)
     later = now + timedelta(days=100)
     with pytest.raises(PolicyRefused):
         lab.sign_sod("KZ", data_groups, later)
-    assert lab.refresh(later) == ("KZ default", "KZ crl")
+    assert lab.refresh(later) == ("KZ default", "KZ seal", "KZ crl")
     assert verdict(LabPki.open(lab.directory), "KZ", data_groups, later, later) is Outcome.SUCCESSFUL
-    assert sorted(path.name for path in (lab.directory / "KZ").glob("ds-*.key")) == ["ds-default-02.key"]
+    assert sorted(path.name for path in (lab.directory / "KZ").glob("ds-*.key")) == [
+        "ds-default-02.key",
+        "ds-seal-02.key",
+    ]
 
 
 def test_revocation(tmp_path: Path, now, data_groups) -> None:
@@ -141,7 +144,12 @@ def test_a_lab_of_an_older_version_opens(tmp_path: Path, now) -> None:
     for table in document["authority"]:
         table["trusted"] = table.pop("standing") == "trusted"
         del table["rollover"], table["reissued_days"]
+    document["signer"] = [table for table in document["signer"] if table["purpose"] == "document"]
     for table in document["signer"]:
         del table["purpose"], table["usage"]
     file.write_text(json.dumps(document))
-    assert LabPki.open(lab.directory).spec == lab.spec
+    opened = LabPki.open(lab.directory)
+    assert opened.spec.signers == lab.spec.signers[:1]
+    assert opened.spec.authorities == lab.spec.authorities
+    assert opened.refresh(now) == ("KZ seal",)
+    assert opened.spec == lab.spec

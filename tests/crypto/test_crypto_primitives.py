@@ -13,6 +13,7 @@ from crypto.primitives import (
     COUNTER_MAC,
     COUNTER_PASSWORD,
     Cipher,
+    SessionCipher,
     decrypt_cbc,
     encrypt_block,
     encrypt_cbc,
@@ -102,3 +103,26 @@ def test_retail_mac_refuses_unpadded_input() -> None:
     for data in (b"", b"seven.."):
         with pytest.raises(MalformedData):
             mac8(Cipher.TDES, bytes(16), data)
+
+
+@given(st.sampled_from(list(Cipher)), st.binary(max_size=600), st.binary(min_size=32, max_size=32))
+@settings(max_examples=80, deadline=None)
+def test_session_ciphers_do_what_the_plain_functions_do(cipher: Cipher, data: bytes, seed: bytes) -> None:
+    keys = seed[: cipher.key_length], seed[::-1][: cipher.key_length]
+    session = SessionCipher(cipher, *keys)
+    whole, iv = pad(data, cipher.block_size), seed[: cipher.block_size]
+    assert session.encrypt(iv, whole) == encrypt_cbc(cipher, keys[0], iv, whole)
+    assert session.decrypt(iv, whole) == decrypt_cbc(cipher, keys[0], iv, whole)
+    assert session.decrypt(iv, b"") == b""
+    assert session.mac(whole) == mac8(cipher, keys[1], whole) == session.mac(whole)
+    for wrong in (whole[:-1], whole + b"\x00"):
+        with pytest.raises(MalformedData):
+            session.decrypt(iv, wrong)
+
+
+@pytest.mark.parametrize("cipher", Cipher)
+def test_session_ciphers_want_keys_of_their_length(cipher: Cipher) -> None:
+    right, wrong = bytes(cipher.key_length), bytes(cipher.key_length + 1)
+    for keys in ((right, wrong), (wrong, right)):
+        with pytest.raises(MalformedData):
+            SessionCipher(cipher, *keys)

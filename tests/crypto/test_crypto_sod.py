@@ -10,7 +10,7 @@ from crypto.cms import SignedData, build_signed_data
 from crypto.errors import MalformedData, PolicyRefused, SignatureInvalid
 from crypto.pki_lab import LabPki
 from crypto.signer import KeySigner, load_private_key
-from crypto.sod import LDS_SECURITY_OBJECT, SecurityObject, build_sod
+from crypto.sod import LDS_SECURITY_OBJECT, SecurityObject, build_sod, unverified_groups
 
 
 def test_shape(zoo: LabPki, data_groups, now) -> None:
@@ -132,3 +132,14 @@ def test_missing_parts_are_malformed(zoo: LabPki) -> None:
     ):
         with pytest.raises(MalformedData):
             SignedData.parse(broken)
+
+
+def test_the_groups_are_told_without_looking_at_signature_or_certificate(zoo: LabPki) -> None:
+    groups = {number: bytes([0x60 + number, 1, number]) for number in (1, 2, 14)}
+    sod = build_sod(groups, zoo.signer("KZ"))
+    assert unverified_groups(sod) == frozenset(SecurityObject.parse(sod).hashes) == {1, 2, 14}
+    certificate = zoo.signer("KZ").certificate.der
+    assert unverified_groups(sod.replace(certificate, certificate[:-20] + bytes(20))) == {1, 2, 14}
+    for broken in (b"", sod[:-1], sod[1:], b"\x77\x00", sod.replace(b"\x02\x01\x0e", b"\x02\x01\x02")):
+        with pytest.raises(MalformedData):
+            unverified_groups(broken)

@@ -38,6 +38,12 @@ def test_integrated_mapping_over_a_curve_gives_the_worked_example() -> None:
     assert group.integrated(number) == b"\x04" + x + y
 
 
+def test_pseudo_random_function_gives_the_worked_example() -> None:
+    example = vector("icao_pace_im_ecdh_h1_prf.json")
+    number = pseudo_random(AES_128, octets(example, "s"), octets(example, "t"), AGREEMENTS[13].prime)
+    assert number == int(example["expectedX"], 16)
+
+
 def test_integrated_mapping_over_integers_gives_the_worked_example() -> None:
     example = vector("icao_pace_im_dh_h2.json")
     group = AGREEMENTS[0]

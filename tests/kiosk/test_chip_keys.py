@@ -83,6 +83,49 @@ def test_the_printed_key_is_among_those_tried() -> None:
     assert [key.mrz_information for key in likelier] == [key.mrz_information for key in keys(WRONG, RIGHT)]
 
 
+def test_a_long_number_is_tried_in_its_short_form_too() -> None:
+    """D23145890734 of a TD1 card; the field holds nine of its characters (Doc 9303-11 section 9.7.2)."""
+    card = parse(
+        ("I<UTOD23145890<7349<<<<<<<<<<<", "3407127M9507122UTO<<<<<<<<<<<2", "STEVENSON<<PETER<JOHN<<<<<<<<<")
+    )
+    whole, short = keys_of(card, ())
+    assert whole.mrz_information == b"D23145890734934071279507122"
+    assert short.mrz_information == b"D231458907340712795071" + b"22"
+    tried = keys_of(card, [whole.mrz_information.decode(), "A", "B"])
+    assert [key.mrz_information for key in tried] == [whole.mrz_information, short.mrz_information, b"A"]
+
+
+def test_what_one_try_taught_is_kept_for_the_next() -> None:
+    slot = slot_with_passport()
+    seen: list[bytes] = []
+
+    class Watching(InProcessSlot):
+        @contextmanager
+        def connect(self) -> Iterator[Link]:  # type: ignore[override]
+            with slot.connect() as link:
+                link.atr = bytes.fromhex("3B858001807300004076")  # extended length, says the chip
+                plain = link._transmit
+
+                def watched(raw: bytes) -> bytes:
+                    seen.append(raw)
+                    return plain(raw)
+
+                link._transmit = watched
+                yield link
+
+    read = read_with(
+        Watching("x"),
+        keys(WRONG, RIGHT),
+        random=secrets.token_bytes,
+        on_progress=lambda _: None,
+        cancel=None,
+    )
+    assert read.refused == 1
+    assert read.result.block.size > 256
+    announcements = [raw for raw in seen if raw[:3] == bytes.fromhex("00B081")]
+    assert len(announcements) == 1  # EF.ATR/INFO is not asked for again
+
+
 def test_candidates_with_impossible_characters_are_left_out() -> None:
     assert key_texts([KeyCandidate("l8", "740812", "340415", 0.5), RIGHT]) == key_texts([RIGHT])
 

@@ -182,3 +182,5 @@ def test_a_spoiled_card_voids_its_number() -> None:
 
 def test_reasons_name_the_data_group() -> None:
     assert reasons_of(REPORT) == ["DG_HASH_MISMATCH:DG2"]
+    twice = {"groups": [*REPORT["groups"], *REPORT["groups"]]}
+    assert reasons_of(twice) == ["DG_HASH_MISMATCH:DG2"]

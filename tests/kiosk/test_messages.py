@@ -2,15 +2,18 @@
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
 
 from card_io.emrtd.checks import ReportReason
+from card_io.emrtd.report import GROUPS, inspect
+from card_io.emrtd.result import ReadResult, ReadStep, StepOutcome
 from card_io.errors import CardErrorCode
 from card_io.lds.mrz_findings import FindingCode
 from crypto.errors import CryptoErrorCode
-from crypto.trust import ImportReason, Outcome, Reason
+from crypto.trust import ImportReason, Outcome, Reason, TrustStore
 from kiosk.domain.card import JobState
 from kiosk.domain.cases import DecisionOutcome, Stage
 from kiosk.domain.stay import EntitlementReason
@@ -31,6 +34,7 @@ CODES: tuple[type[StrEnum], ...] = (
 )
 LABELS: tuple[type[StrEnum], ...] = (
     Outcome, Stage, DecisionOutcome, JobState, BlankState, Hint, ProgressPhase,
+    ReadStep, StepOutcome,
 )  # fmt: skip
 
 
@@ -43,6 +47,16 @@ def test_every_code_has_text_and_advice(kind: type[StrEnum], language: str) -> N
         message = text(member.value, language)
         assert message.text.strip()
         assert message.advice.strip()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_check_and_group_of_a_report_has_a_name(language: str) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    read = ReadResult({"EF.SOD": b""}, ())
+    report = inspect(read, store=TrustStore(loaded_at=now), now=now, optical=None)
+    names = {*GROUPS, *(item.name for item in report.checks)}
+    assert len(report.checks) > 40
+    assert not names - known_labels(language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

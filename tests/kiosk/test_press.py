@@ -17,10 +17,10 @@ from kiosk.domain.card import CardDescription
 from kiosk.domain.documents import Sex
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import CardFaces, Image
-from kiosk.printing import layout, pen
+from kiosk.printing import layout, pen, symbol
 from kiosk.printing.press import CardPainter
 
-CODE = "SHK000042." + "Q7X2M9KDLP3T" * 9
+CODE = "KZS1:" + ("Q7X2M9K+D/LP3T%4" * 19)[:296]  # as long as a seal of ours
 PORTRAIT = portrait_jpeg(Look(seed="card-7", sex=Sex.MALE, age=34))
 CARD = CardDescription(
     number="SHK000042",
@@ -207,6 +207,53 @@ def test_wrong_mrz_shapes_are_refused(lines: tuple[str, ...]) -> None:
 def test_a_code_too_long_for_its_field_is_refused() -> None:
     with pytest.raises(ValueError, match="too long"):
         CardPainter().render(CARD, PORTRAIT, "x" * 1500)
+
+
+# Version, bytes at level M, millimetres at 0.339 and at 0.254 mm a module, quiet zone included.
+SIZES = (
+    (6, 106, 16.6, 12.4),
+    (7, 122, 17.9, 13.5),
+    (8, 152, 19.3, 14.5),
+    (9, 180, 20.7, 15.5),
+    (10, 213, 22.0, 16.5),
+)
+
+
+@pytest.mark.parametrize(("version", "capacity", "wide", "narrow"), SIZES)
+def test_symbols_have_the_sizes_of_the_table(version: int, capacity: int, wide: float, narrow: float) -> None:
+    for length, expected in ((capacity, version), (capacity + 1, version + 1)):
+        text = "a" * length  # lower case: byte mode, as in the table
+        size = symbol.size_of(text, 4_000, 300)
+        assert (size.version, size.dots) == (expected, 4)
+    fitting = symbol.size_of("a" * capacity, 4_000, 300)
+    assert fitting.side_um(300) / 1_000 == pytest.approx(wide, abs=0.06)
+    assert fitting.side_um(300) == pytest.approx(
+        symbol.size_of("a" * capacity, 4_000, 600).side_um(600), abs=1
+    )
+    tight = round(narrow / 25.4 * 300) + 1
+    assert symbol.size_of("a" * capacity, tight, 300).dots == 3
+
+
+def test_the_seal_fits_its_field_at_the_wanted_module() -> None:
+    for dpi, dots in ((300, 4), (600, 8)):
+        side = round(layout.SEAL[2] * dpi / 25_400)
+        assert symbol.size_of(CODE, side, dpi) == symbol.SymbolSize(10, "M", 65, dots)
+        assert symbol.size_of("A" * 366, side, dpi).dots == dots  # version 11: long numbers and posts
+    x, y, side = layout.SEAL
+    assert x + side <= layout.CARD[0] - layout.MARGIN
+    assert y >= layout.MARGIN
+    assert y + side <= layout.FOUND_LINE[1]
+    assert all(slot.x + slot.width < x for slot in layout.BACK)
+
+
+def test_error_correction_rises_where_the_version_has_room() -> None:
+    assert symbol.size_of("A" * 40, 276, 300).level in ("Q", "H")
+    assert symbol.size_of("A" * 40, 276, 300).version == symbol.size_of("A" * 61, 276, 300).version == 3
+
+
+def test_without_a_seal_there_is_no_symbol() -> None:
+    back = CardPainter().render(CARD, PORTRAIT, "").back
+    assert PixelProof().read_back(back) == (CARD.mrz_lines, "")
 
 
 def test_a_missing_font_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto.seals import seal_text
 from kiosk.bootstrap import Kiosk, create_lab_home, open_kiosk
 from kiosk.bootstrap.rehearsal import scenario_basis
 from kiosk.domain.card import JobState
@@ -17,6 +18,7 @@ from kiosk.domain.stay import EntitlementReason
 from kiosk.domain.stock import BlankState
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import Frame, Guidance, KeyCandidate, PageScan, RehearsalDesk
+from kiosk.printing.press import CardPainter
 from kiosk.workflow.desk import Operator
 from kiosk.workflow.flow import replay
 from kiosk.workflow.session import Session
@@ -196,8 +198,11 @@ def test_another_card_in_the_encoder_is_not_handed_out(kiosk: Kiosk, desk: Rehea
     assert other != first
     with pytest.raises(KioskError) as swapped:
         session.check_card()
-    assert code_of(swapped) is ErrorCode.WRONG_CARD
-    case = session.spoil("WRONG_CARD")
+    assert code_of(swapped) is ErrorCode.FINAL_CHECK_DIFFERENT
+    case = session.case
+    assert case is not None
+    assert case.jobs[-1].state is JobState.SPOILED
+    assert case.jobs[-1].spoil_reason == "FINAL_CHECK_DIFFERENT"
     assert case.job is None
     assert kiosk.store.blank_state(first) is BlankState.SPOILED
     assert kiosk.store.blank_state(other) is BlankState.LOADED
@@ -207,6 +212,34 @@ def test_another_card_in_the_encoder_is_not_handed_out(kiosk: Kiosk, desk: Rehea
     assert session.case.job is not None
     assert session.case.job.chip_serial == other
     session.spoil("TEST_OVER")
+    desk.take_card()
+
+
+def test_a_print_that_says_something_else_spoils_the_card(kiosk: Kiosk, desk: RehearsalDesk) -> None:
+    session = granted(kiosk)
+    session.reserve_card()
+    serial = desk.insert_blank()
+    session.draw_blank()
+    session.personalise()
+    case = session.print_card()
+    assert case.job is not None
+    lines = case.job.card.mrz_lines
+    card = replace(case.job.card, mrz_lines=(lines[0], lines[1], "TESTZ<<DINARA<<<<<<<<<<<<<<<<<"))
+    text = seal_text(kiosk.store.image(f"card-{case.job.id}-seal"))
+    portrait = kiosk.store.image(case.job.portrait_image)
+    newest = max((kiosk.home.path / "sim" / "printer").glob("*/back.png"))
+    newest.write_bytes(CardPainter().render(card, portrait, text).back_png)
+    with pytest.raises(KioskError) as different:
+        session.check_card()
+    assert code_of(different) is ErrorCode.FINAL_CHECK_DIFFERENT
+    assert different.value.detail == "zone"
+    case = session.case
+    assert case is not None
+    assert case.jobs[-1].state is JobState.SPOILED
+    assert case.job is None
+    assert kiosk.store.blank_state(serial) is BlankState.SPOILED
+    assert session.next_step() == "reserve_card"
+    assert replay(kiosk.store.events(case.id)).jobs == case.jobs
     desk.take_card()
 
 

@@ -294,7 +294,12 @@ class FakeSession:
         return self._job(state=JobState.PRINTED)
 
     def check_card(self, *, cancel: Any = None) -> Case:
-        self._begin("check_card")
+        try:
+            self._begin("check_card")
+        except KioskError as error:
+            if error.code is ErrorCode.FINAL_CHECK_DIFFERENT:  # the workflow ends the job itself
+                self._job(state=JobState.SPOILED, spoil_reason=error.code.value)
+            raise
         return self._job(state=JobState.CHECKED)
 
     def hand_over(self) -> Case:

@@ -214,6 +214,27 @@ def test_a_granted_case_resumes_at_the_card_desk(qtbot: Any, open_window: Open) 
     assert kiosk.calls.count("draw_blank") == 1
 
 
+def test_a_card_spoiled_by_the_final_check_is_made_again(qtbot: Any, open_window: Open) -> None:
+    kiosk = FakeKiosk(Plan(errors=failing("check_card", code=ErrorCode.FINAL_CHECK_DIFFERENT)))
+    window = open_window(kiosk)
+    decide(qtbot, window)
+    window.inspection.grant(FORM)
+    until(qtbot, window, Phase.ENDED)
+    window.inspect_page.accept()
+    qtbot.waitUntil(lambda: window.issuing.case is not None and not window.desk.busy)
+    window.issuing.issue()
+    qtbot.waitUntil(lambda: window.issuing.next_step == "reserve_card" and not window.desk.busy)
+    assert window.issuing.problem.code == ErrorCode.FINAL_CHECK_DIFFERENT
+    assert window.issuing.job is None
+    steps = window.cards_page.steps
+    assert steps.problem.isVisible()
+    assert not steps.spoil.isVisible()
+    window.issuing.issue()
+    qtbot.waitUntil(lambda: window.issuing.next_step == "hand_over" and not window.issuing.running)
+    assert window.issuing.job.card.number == "LAB000142"
+    assert "spoil" not in kiosk.calls
+
+
 def test_a_failed_card_can_be_spoiled_and_made_again(qtbot: Any, open_window: Open) -> None:
     kiosk = FakeKiosk(Plan(errors=failing("check_card", code=ErrorCode.CARD_NOT_VERIFIED)))
     window = open_window(kiosk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +13,7 @@ from PySide6.QtGui import QImage
 from kiosk.capture.images import decode_image
 from kiosk.domain.cases import Case
 from kiosk.domain.roles import Role
-from kiosk.errors import Problem
+from kiosk.errors import KioskError, Problem
 from kiosk.lanes import Lane
 from kiosk.ports import DeliveryReport, Progress, QueueState
 from ui.bridge import Bridge, to_qimage
@@ -46,8 +47,18 @@ def snapshot(session: Session, case: Case, image_ids: Iterable[str] = ()) -> Sna
         case=case,
         next_step=session.next_step(),
         obstacle=session.grant_obstacle() if undecided else "",
-        images={name: picture(session.image(name)) for name in image_ids if name},
+        images=_pictures(session, image_ids),
     )
+
+
+def _pictures(session: Session, image_ids: Iterable[str]) -> dict[str, QImage]:
+    """Those that can be shown: a portrait that is no picture leaves its place empty, the verdict stays."""
+    found = {}
+    for name in filter(None, image_ids):
+        data = session.image(name)
+        with suppress(KioskError):
+            found[name] = picture(data)
+    return found
 
 
 @dataclass(frozen=True)

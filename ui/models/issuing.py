@@ -169,7 +169,23 @@ class Issuing(QObject):
         self.failed_step, self.current = self.current, ""
         if problem.code != ErrorCode.CANCELLED:
             self.problem = problem
+        if problem.code == ErrorCode.FINAL_CHECK_DIFFERENT:
+            self._take_up_again()
         self.changed.emit()
+
+    def _take_up_again(self) -> None:
+        """The final check has ended the job itself: show the case as it is now, and the problem with it."""
+        case = self.case
+        if case is None:
+            return
+
+        def done(found: Snapshot) -> None:
+            self.front = self.back = None
+            self.case, self.next_step, self.failed_step = found.case, found.next_step, ""
+            self.queue = tuple(found.case if item.id == found.case.id else item for item in self.queue)
+            self.changed.emit()
+
+        self.desk.run(lambda: snapshot(self.session, self.session.resume(case.id)), done, self._failed)
 
     def _on_progress(self, progress: Progress) -> None:
         if self.running and progress.phase in _PHASES:

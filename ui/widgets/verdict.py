@@ -39,6 +39,16 @@ def noted(group: Mapping[str, Any]) -> bool:
     return any(check["outcome"] == "successful" and check.get("findings") for check in checks)
 
 
+def ages(evidence: Mapping[str, str]) -> tuple[str, ...]:
+    """How old the offline data of a check are, in words (BSI TR-03135: a verdict is as good as its data)."""
+    found = []
+    for name, words in (("trust_data_days", "verdict.trust_age"), ("crl_days", "verdict.crl_age")):
+        days = str(evidence.get(name, ""))
+        if days.isdecimal():
+            found.append(tr(words, days=tr.days(int(days))))
+    return tuple(found)
+
+
 def tone_of(outcome: str) -> Tone:
     return TONES.get(outcome, Tone.NEUTRAL)
 
@@ -227,6 +237,16 @@ class GroupRow(QFrame):
         self._lines.addLayout(line)
         for finding in check.get("findings", ()):
             self._lines.addWidget(self._finding(finding, outcome))
+        for age in ages(check.get("evidence", {})):
+            self._lines.addWidget(self._aside(age))
+
+    @staticmethod
+    def _aside(text: str) -> QWidget:
+        holder, body = QWidget(), row(gap=6)
+        body.setContentsMargins(theme.px(16) + GAP, 0, 0, 4)
+        body.addWidget(_wrapping(text, "caption"), 1)
+        holder.setLayout(body)
+        return holder
 
     @staticmethod
     def _finding(finding: Mapping[str, Any], outcome: str) -> QWidget:
@@ -243,7 +263,7 @@ class GroupRow(QFrame):
         if note:
             body.addLayout(_lowered(Icon("info", 16, "muted"), 3))
         lines.addWidget(reason)
-        if advice:
+        if advice and outcome != "not supported":  # there is nothing to do about it
             lines.addWidget(_wrapping(advice, "caption"))
         body.addLayout(lines, 1)
         holder.setLayout(body)
