@@ -7,6 +7,7 @@ their DER re-encoding, which is recorded as a deviation (some chips carry BER or
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -30,6 +31,8 @@ from crypto.certificates.keys import HASH_OIDS, hash_identifier
 from crypto.certificates.names import dotted, read_name
 from crypto.errors import MalformedData, SignatureInvalid
 
+MASTER_LIST = "2.23.136.1.1.2"  # content types, Doc 9303-12 9 and 10
+DEVIATION_LIST = "2.23.136.1.1.7"
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
 MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
@@ -44,6 +47,10 @@ class ContentSigner(Protocol):
     @property
     def certificate(self) -> Certificate:
         """The certificate of the key."""
+
+    @property
+    def authority(self) -> Certificate | None:
+        """The CSCA that issued `certificate`; None where nobody told (then nothing above is checked)."""
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
@@ -141,19 +148,28 @@ class SignedData:
 
 
 def build_signed_data(
-    content_type: str, content: bytes, signer: ContentSigner, *, signing_time: datetime | None = None
+    content_type: str,
+    content: bytes,
+    signer: ContentSigner,
+    *,
+    signing_time: datetime | None = None,
+    above: Sequence[Certificate] = (),
+    by_key_id: bool = False,
 ) -> bytes:
-    """DER ContentInfo with one SignerInfo (issuer and serial), the signer's certificate included.
+    """DER ContentInfo with one SignerInfo, the signer's certificate and those `above` it included.
 
+    The signer is named by issuer and serial, or by its key identifier if it has one and `by_key_id` says so.
     `signing_time` (aware) becomes the signing-time attribute when given. Not verified here.
     """
     attributes = _signed_attributes(content_type, content, signer.hash_name, signing_time)
     certificate = signer.certificate
     hash_der = hash_identifier(signer.hash_name).dump()
-    identifier = encode(0x30, certificate.issuer_der + core.Integer(certificate.serial).dump())
+    version, identifier = 1, encode(0x30, certificate.issuer_der + core.Integer(certificate.serial).dump())
+    if by_key_id and certificate.subject_key_id:
+        version, identifier = 3, encode(0x80, certificate.subject_key_id)  # RFC 5652 5.3
     info = encode(
         0x30,
-        core.Integer(1).dump()  # version 1 goes with issuerAndSerialNumber
+        core.Integer(version).dump()
         + identifier
         + hash_der
         + encode(0xA0, attributes)
@@ -165,7 +181,7 @@ def build_signed_data(
         core.Integer(_VERSION).dump()
         + encode(0x31, hash_der)
         + _Content({"content_type": content_type, "content": content}).dump()
-        + encode(0xA0, certificate.der)
+        + encode(0xA0, b"".join(sorted({certificate.der, *(item.der for item in above)})))
         + encode(0x31, info),
     )
     return encode(0x30, core.ObjectIdentifier(SIGNED_DATA).dump() + encode(0xA0, signed))

@@ -28,6 +28,36 @@ class CryptoErrorCode(StrEnum):
     CRYPTO_POLICY_REFUSED = "CRYPTO_POLICY_REFUSED"
     """The operation is possible but forbidden: key outside its period, certificate profile violated."""
 
+    CRYPTO_WORLD_REFUSED = "CRYPTO_WORLD_REFUSED"
+    """A key or certificate of the lab in production, or the reverse."""
+
+    CRYPTO_CLOCK_WRONG = "CRYPTO_CLOCK_WRONG"
+    """The machine's clock cannot be believed, so nothing is signed."""
+
+    CRYPTO_HSM_GONE = "CRYPTO_HSM_GONE"
+    """No token with the configured label or serial number is there, or it was pulled out."""
+
+    CRYPTO_HSM_FAILED = "CRYPTO_HSM_FAILED"
+    """The token or its driver answers with an error, or the driver cannot be loaded."""
+
+    CRYPTO_SESSION_LOST = "CRYPTO_SESSION_LOST"
+    """The token ended the session, and a new one was ended as well."""
+
+    CRYPTO_PIN_WRONG = "CRYPTO_PIN_WRONG"
+    """The PIN of the token was not accepted; it is never tried again by itself."""
+
+    CRYPTO_PIN_LOCKED = "CRYPTO_PIN_LOCKED"
+    """The token takes no PIN any more."""
+
+    CRYPTO_PIN_MISSING = "CRYPTO_PIN_MISSING"
+    """Nobody is there to type the PIN, or they declined."""
+
+    CRYPTO_SIGNER_UNREACHABLE = "CRYPTO_SIGNER_UNREACHABLE"
+    """The signing service does not answer, and the offline policy has no other key."""
+
+    CRYPTO_SIGNER_REFUSED = "CRYPTO_SIGNER_REFUSED"
+    """The signing service answered and will not sign for this station."""
+
 
 class CryptoError(Exception):
     """Base of all errors of `crypto`; raise a subclass."""

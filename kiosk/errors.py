@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     HOME_DAMAGED = "HOME_DAMAGED"
     WORLD_REFUSED = "WORLD_REFUSED"  # a simulated device or lab key in a production home
     SETTINGS_INVALID = "SETTINGS_INVALID"
+    SIGNING_NOT_SET_UP = "SIGNING_NOT_SET_UP"  # a production home without a token or service to sign with
     SPELLINGS_INVALID = "SPELLINGS_INVALID"
     SCENARIO_INVALID = "SCENARIO_INVALID"
     USAGE = "USAGE"

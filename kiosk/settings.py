@@ -64,6 +64,24 @@ class RegistrySettings(BaseModel):
     timeout: float = Field(5.0, gt=0, le=60)
 
 
+class SigningSettings(BaseModel):
+    """Who signs the cards of this home. Empty in a lab home: its own lab PKI."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    source: Literal["", "pkcs11", "remote"] = ""
+    module: str = ""  # PKCS#11 driver, a shared library
+    token: str = ""  # label of the token
+    token_serial: str = ""
+    pin_file: str = ""  # 0600; empty: somebody types the PIN
+    url: str = ""  # of the signing service
+    certificate_file: str = ""  # this station's certificate for mutual TLS, and its key
+    key_file: str = ""
+    ca_file: str = ""
+    timeout: float = Field(5.0, gt=0, le=60)
+    offline: Literal["wait", "token"] = "wait"
+    offline_limit: int = Field(50, ge=1, le=10_000)  # signatures of the token before the service must answer
+
+
 class Settings(BaseSettings):
     """All settings. Environment: SHEKARA_LANGUAGE, SHEKARA_STATION__PREFIX, …"""
 
@@ -73,6 +91,7 @@ class Settings(BaseSettings):
     station: StationSettings = StationSettings.model_validate({})
     devices: DeviceSettings = DeviceSettings.model_validate({})
     registry: RegistrySettings = RegistrySettings.model_validate({})
+    signing: SigningSettings = SigningSettings.model_validate({})
     language: Literal["kk", "ru", "en"] = "ru"
     theme: Literal["day", "dark"] = "day"
     card_profile: str = Field("iso7816", pattern=r"^[a-z0-9-]{1,40}$")

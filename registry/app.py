@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +25,11 @@ from registry.config import Config, digest
 from registry.contract import JSON_TYPE, KINDS, PROBLEM_TYPE, Health, Problem, ProblemCode
 from registry.errors import Refusal
 from registry.services import Registry
+from registry.signing import PEER, SigningKeyEntry, SigningRoom
 from registry.storage import Database
 
 READ_SECONDS = 30.0
+SIGN_LIMIT = 4096  # bytes
 TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -40,6 +42,7 @@ TITLES = {
     415: "Unsupported type",
     422: "Not acceptable content",
     500: "Internal error",
+    503: "Not available now",
 }
 SAFE = {
     "Cache-Control": "no-store",
@@ -56,8 +59,9 @@ def build_app(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_ready: Callable[[], None] = lambda: None,
+    signers: Mapping[str, SigningKeyEntry] | None = None,
 ) -> FastAPI:
-    """The ASGI application; `on_ready` is called when it begins to serve."""
+    """The ASGI application; `on_ready` is called when it begins to serve, `signers` sign for stations."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,6 +70,7 @@ def build_app(
 
     app = FastAPI(title="Shekara registry", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.registry = Registry(database, config.world, clock)
+    app.state.signing = SigningRoom(signers or {}, database, clock)
     app.state.config = config
     app.state.clock = clock
     app.add_exception_handler(Refusal, _refused)
@@ -81,6 +86,14 @@ def build_app(
         (contract.CREDENTIALS_PATH, _credentials, None),
     ):
         app.add_api_route(path, endpoint, methods=["GET"], response_model=answer)
+    app.add_api_route(
+        contract.SIGNATURE_PATH,
+        _sign,
+        methods=["POST"],
+        status_code=201,
+        response_model=contract.SignatureAnswer,
+        operation_id="post_signature",
+    )
     app.add_api_route("/", _dashboard, methods=["GET"], include_in_schema=False)
     return app
 
@@ -109,6 +122,24 @@ def _receiver(kind: str) -> Endpoint:
         return _json(receipt.model_dump_json(), 201, etag=receipt.sha256)
 
     return receive
+
+
+async def _sign(request: Request) -> Response:
+    """A signature over a hash, for a station that its TLS certificate names, too."""
+    station = _station(request)
+    if request.scope.get("extensions", {}).get(PEER, "") != station:
+        raise Refusal(403, ProblemCode.CLIENT_CERTIFICATE, "signing needs the station's own TLS certificate")
+    raw = await _body(request, SIGN_LIMIT)
+    try:
+        asked = contract.SignatureRequest.model_validate_json(raw)
+    except ValueError:
+        raise Refusal(422, ProblemCode.INVALID, "members do not follow the model") from None
+    if asked.station != station:
+        raise Refusal(403, ProblemCode.STATION_MISMATCH, "the body names another station")
+    if asked.signature_id != request.path_params["signature_id"]:
+        raise Refusal(422, ProblemCode.ID_MISMATCH, "path and body name different ids")
+    answer = await run_in_threadpool(request.app.state.signing.sign, asked, station)
+    return _json(answer.model_dump_json(), 201)
 
 
 def _own(kind: str, name: str) -> Endpoint:
@@ -219,7 +250,7 @@ def _problem(refusal: Refusal, headers: dict[str, str] | None = None) -> Respons
         "status": refusal.status,
         "code": refusal.code.value,
         "detail": refusal.detail,
-        "retryable": refusal.status in (408, 500),
+        "retryable": refusal.status in (408, 500, 503),
     }
     if refusal.fields:
         body["errors"] = [{"pointer": field.pointer, "code": field.code} for field in refusal.fields]

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import sys
 import threading
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from registry.config import Config
 from registry.errors import RegistryError, RegistryErrorCode
 from registry.messages import message
 from registry.services import Registry
+from registry.signing import PeerProtocol, open_signers
 from registry.storage import Database
 
 BACKLOG = 64
@@ -56,6 +58,11 @@ class RegistryCommand:
             action.add_argument("--station", help="give this station a token unless it has one")
         serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
         serve.add_argument("--port", type=int, default=0, help="0 takes a free one")
+        serve.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM; with it: https")
+        serve.add_argument("--tls-key", type=Path, metavar="FILE")
+        serve.add_argument(
+            "--client-ca", type=Path, metavar="FILE", help="PEM: who certifies stations (needed to sign)"
+        )
         serve.add_argument("--ready-file", type=Path, help="written once it answers: url, host, port, pid")
         serve.add_argument(
             "--with-parent",
@@ -146,10 +153,12 @@ def _serve(args: argparse.Namespace, directory: Path, out: Output) -> int:
     if args.with_parent is not None:
         _die_with_parent(args.with_parent)
     loaded = _prepare(args, directory)
+    signers = open_signers(directory, loaded.world)
     database = Database(directory / configuration.DATABASE)
     with _listener(args.host, args.port) as listener:
         host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if args.tls_certificate else "http"
+        url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         ready = {"url": url, "host": host, "port": port, "pid": os.getpid(), "world": loaded.world}
 
         def tell() -> None:
@@ -158,12 +167,12 @@ def _serve(args: argparse.Namespace, directory: Path, out: Output) -> int:
             out.say(f"{loaded.world} registry at {url}")
             out.result(ready)
 
-        _run(build_app(database, loaded, on_ready=tell), listener)
+        _run(build_app(database, loaded, on_ready=tell, signers=signers), listener, args)
     database.close()
     return 0
 
 
-def _run(app: Any, listener: socket.socket) -> None:
+def _run(app: Any, listener: socket.socket, args: argparse.Namespace) -> None:
     # No access log: paths hold document numbers.
     settings = uvicorn.Config(
         app,
@@ -174,6 +183,11 @@ def _run(app: Any, listener: socket.socket) -> None:
         proxy_headers=False,
         limit_concurrency=64,
         timeout_graceful_shutdown=2,
+        http=PeerProtocol,
+        ssl_certfile=args.tls_certificate,
+        ssl_keyfile=str(args.tls_key) if args.tls_key else None,
+        ssl_ca_certs=str(args.client_ca) if args.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if args.client_ca else ssl.CERT_NONE,
     )
     try:
         uvicorn.Server(settings).run(sockets=[listener])

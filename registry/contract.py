@@ -176,6 +176,16 @@ class VoidNumber(_Body):
     at: AwareDatetime
 
 
+class SignatureRequest(_Body):
+    """A hash to be signed with the key of the certificate that has this SHA-256."""
+
+    signature_id: Id
+    station: StationId
+    certificate: Sha256
+    algorithm: Annotated[str, StringConstraints(pattern=r"^(ecdsa|rsa)-sha(256|384|512)$")]
+    digest: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$")]
+
+
 class _Answer(BaseModel):
     """What the registry answers: readers ignore members they do not know."""
 
@@ -208,6 +218,15 @@ class Health(_Answer):
     time: AwareDatetime
 
 
+class SignatureAnswer(_Answer):
+    """`signature` is Base64 of a DER ECDSA value or an RSA string; `number` counts this key's signatures."""
+
+    signature_id: str
+    signature: str
+    number: int
+    at: AwareDatetime
+
+
 class Problem(_Answer):
     """RFC 9457. `code` is ours; OSIA's older {code, message} form also fits (`code` a number)."""
 
@@ -238,6 +257,10 @@ class ProblemCode(StrEnum):
     NUMBER_ACTIVE = "NUMBER_ACTIVE"
     CHIP_TAKEN = "CHIP_TAKEN"
     IMAGE_DIGEST = "IMAGE_DIGEST"
+    CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE"  # signing needs mutual TLS with the station's own certificate
+    SIGNER_UNKNOWN = "SIGNER_UNKNOWN"  # no key of that certificate, or not of that algorithm
+    SIGNER_NOT_NOW = "SIGNER_NOT_NOW"  # outside the key's period
+    SIGNER_FAILED = "SIGNER_FAILED"  # the token answers with an error
     INTERNAL = "INTERNAL"
 
 
@@ -265,6 +288,7 @@ STAYS_PATH = "/v1/documents/{document_key}/stays"
 ENROLMENT_PATH = "/v1/enrollments/{enrollment_id}"
 CREDENTIAL_PATH = "/v1/credentials/{credential_id}"
 CREDENTIALS_PATH = "/v1/credentials"
+SIGNATURE_PATH = "/v1/signatures/{signature_id}"
 
 
 def target(kind: str, body: Mapping[str, Any]) -> str:

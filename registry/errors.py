@@ -14,6 +14,7 @@ class RegistryErrorCode(StrEnum):
     REGISTRY_TOO_NEW = "REGISTRY_TOO_NEW"  # the database was written by a newer program
     REGISTRY_WORLD_REFUSED = "REGISTRY_WORLD_REFUSED"  # asked for lab, is production, or the reverse
     REGISTRY_ADDRESS_IN_USE = "REGISTRY_ADDRESS_IN_USE"
+    REGISTRY_SIGNER_REFUSED = "REGISTRY_SIGNER_REFUSED"  # a key of signers.json cannot be used here
     REGISTRY_NAME_INVALID = "REGISTRY_NAME_INVALID"  # a station id that is none
 
 

@@ -42,6 +42,20 @@ _MESSAGES: Mapping[Code, Mapping[str, _Words]] = {
         "ru": ("Этот адрес нельзя занять.", "Укажите другой порт или 0."),
         "en": ("This address cannot be listened on.", "Give another port, or 0 for a free one."),
     },
+    Code.REGISTRY_SIGNER_REFUSED: {
+        "kk": (
+            "Қол қою кілтін бұл тізілімде пайдалануға болмайды.",
+            "signers.json файлын, токенді және PIN файлын тексеріңіз.",
+        ),
+        "ru": (
+            "Ключ подписи нельзя использовать в этом реестре.",
+            "Проверьте signers.json, токен и файл с PIN.",
+        ),
+        "en": (
+            "A signing key cannot be used in this registry.",
+            "Check signers.json, the token, the PIN file.",
+        ),
+    },
     Code.REGISTRY_NAME_INVALID: {
         "kk": (
             "Бекет идентификаторы жарамсыз.",

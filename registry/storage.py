@@ -85,6 +85,19 @@ card_numbers = Table(
 )
 
 
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("row", Integer, primary_key=True),
+    Column("signature_id", Text, nullable=False, unique=True),
+    Column("certificate", Text, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+
 class Database:
     """The SQLite file of one registry."""
 
@@ -169,6 +182,17 @@ class Tables:
             return
         blank = {column.name: "" for column in card_numbers.columns}
         self._connection.execute(insert(card_numbers).values(blank | values | {"number": number}))
+
+    def add_signature(self, *, signature_id: str, certificate: str, **values: str) -> int | None:
+        """Enter a signature that will be made; its number for this key, None for an id that is taken."""
+        known = select(signatures.c.row).where(signatures.c.signature_id == signature_id)
+        if self._connection.execute(known).first() is not None:
+            return None
+        count = select(func.count()).where(signatures.c.certificate == certificate)
+        number = int(self._connection.execute(count).scalar_one()) + 1
+        row = {"signature_id": signature_id, "certificate": certificate, "number": number, **values}
+        self._connection.execute(insert(signatures).values(row))
+        return number
 
     def chip_in_use(self, chip_serial: str) -> bool:
         mine = (card_numbers.c.chip_serial == chip_serial) & (card_numbers.c.state == "ACTIVE")

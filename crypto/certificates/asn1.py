@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from asn1crypto import core, parser, x509
 
@@ -23,6 +23,13 @@ class AlgorithmIdentifier(core.Sequence):  # type: ignore[misc]
     """RFC 5280 4.1.1.2, without asn1crypto's habit of forcing NULL parameters."""
 
     _fields: ClassVar = [("algorithm", core.ObjectIdentifier), ("parameters", core.Any, {"optional": True})]
+
+
+class SignedBy(Protocol):
+    """An algorithm that can say its AlgorithmIdentifier."""
+
+    def dump(self) -> bytes:
+        """DER."""
 
 
 class Element(NamedTuple):
@@ -136,6 +143,11 @@ def encode(identifier: int, content: bytes) -> bytes:
         return bytes((identifier, length)) + content
     size = length.to_bytes((length.bit_length() + 7) // 8, "big")
     return bytes((identifier, 0x80 | len(size))) + size + content
+
+
+def framed(body: bytes, algorithm: SignedBy, signature: bytes) -> bytes:
+    """The frame that certificates, CRLs and requests share: SEQUENCE { body, algorithm, BIT STRING }."""
+    return encode(0x30, body + algorithm.dump() + encode(0x03, b"\x00" + signature))
 
 
 def to_der(data: bytes, what: str) -> bytes:

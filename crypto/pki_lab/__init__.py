@@ -1,7 +1,8 @@
 """The lab PKI: CSCA, document signers and CRL per country, from TOML or the standard set. Lab homes only."""
 
+from crypto.issuing import build_master_list
 from crypto.pki_lab.lab import CRL_LIFETIME, LabPki
-from crypto.pki_lab.lists import DeviationEntry, build_deviation_list, build_master_list
+from crypto.pki_lab.lists import DeviationEntry, build_deviation_list
 from crypto.pki_lab.spec import SEAL_SIGNER_NAME, STANDARD_COUNTRIES, AuthoritySpec, LabSpec, SignerSpec
 from crypto.pki_lab.zoo import DocumentSpec, ListSpec, Specimen, Zoo, issue_document, issue_list
 

@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crypto.certificates import Certificate, CertificateRevocationList, SignatureAlgorithm
+from crypto.certificates.certificate import DEVIATION_LIST_SIGNER, MASTER_LIST_SIGNER
 from crypto.errors import KeyUnavailable, MalformedData, PolicyRefused
 from crypto.issuing import (
     Period,
@@ -38,7 +39,6 @@ from crypto.signer import FileSigner, KeySigner, PrivateKey, load_private_key, s
 from crypto.sod import build_sod
 from crypto.trust import mrz_code
 from crypto.trust.directory import DISTRUSTED, KNOWN, SIGNERS
-from crypto.trust.signed_list import DEVIATION_LIST_SIGNER, MASTER_LIST_SIGNER
 from crypto.trust.signers import shelf_name
 
 RandomBytes = Callable[[int], bytes]
@@ -125,7 +125,8 @@ class LabPki:
         spec = self._signer_spec(country, name)
         stem = self._signer_path(spec)
         algorithm = _PSS if spec.scheme == "rsa_pss" else None
-        return FileSigner.load(stem.with_suffix(".key"), stem.with_suffix(".cer"), algorithm)
+        certificate = stem.with_suffix(".cer")
+        return FileSigner.load(stem.with_suffix(".key"), certificate, algorithm, authority=self.csca(country))
 
     def sign_sod(
         self,
@@ -217,7 +218,7 @@ class LabPki:
         period, old_key = _period(spec, now), generate_ec_key(spec.curve, random)
         subject = _subject(spec.country, "CSCA", " 00")
         old = build_csca(old_key, subject, period, serial=random_serial(random))
-        link = build_link(old, old_key, new, subject.code, period, serial=random_serial(random))
+        link = build_link(old, old_key, new, subject, period, serial=random_serial(random))
         (self.trust_directory / f"{spec.country}_csca_old.cer").write_bytes(old.der)
         (self.trust_directory / KNOWN / f"{spec.country}_link.cer").write_bytes(link.der)
 

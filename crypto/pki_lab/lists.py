@@ -1,4 +1,4 @@
-"""Signed lists of a lab PKI: master lists and deviation lists (Doc 9303-12 9, 10)."""
+"""Deviation lists of a lab PKI (Doc 9303-12 10)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from asn1crypto import core
 
 from crypto.certificates import Certificate
 from crypto.certificates.asn1 import encode
-from crypto.cms import ContentSigner, build_signed_data
-from crypto.trust.signed_list import DEVIATION_LIST, MASTER_LIST
+from crypto.cms import DEVIATION_LIST, ContentSigner, build_signed_data
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,6 @@ class DeviationEntry:
     issued: tuple[datetime, datetime] | None = None
     numbers: tuple[str, ...] | None = None
     group: int | None = None
-
-
-def build_master_list(
-    certificates: Iterable[Certificate], signer: ContentSigner, *, signing_time: datetime
-) -> bytes:
-    """A CMS master list over CSCA certificates."""
-    members = b"".join(sorted(item.der for item in certificates))
-    content = encode(0x30, core.Integer(0).dump() + encode(0x31, members))
-    return build_signed_data(MASTER_LIST, content, signer, signing_time=signing_time)
 
 
 def build_deviation_list(

@@ -18,8 +18,9 @@ from crypto.certificates import Certificate, digest
 from crypto.certificates.asn1 import elements, encode, sequence, single
 from crypto.cms import SIGNED_DATA, build_signed_data
 from crypto.errors import MalformedData
+from crypto.issuing import build_master_list
 from crypto.pki_lab.lab import LabPki
-from crypto.pki_lab.lists import DeviationEntry, build_deviation_list, build_master_list
+from crypto.pki_lab.lists import DeviationEntry, build_deviation_list
 from crypto.pki_lab.spec import LabSpec
 from crypto.sod import EF_SOD_TAG, LDS_SECURITY_OBJECT, SecurityObject, build_sod
 

@@ -13,14 +13,14 @@ from enum import StrEnum
 
 from crypto.certificates import Certificate
 from crypto.certificates.asn1 import elements, outside_bytes, sequence, single
+from crypto.certificates.certificate import DEVIATION_LIST_SIGNER as DEVIATION_LIST_SIGNER
+from crypto.certificates.certificate import MASTER_LIST_SIGNER as MASTER_LIST_SIGNER
+from crypto.cms import DEVIATION_LIST as DEVIATION_LIST
+from crypto.cms import MASTER_LIST as MASTER_LIST
 from crypto.cms import SignedData
 from crypto.errors import CryptoError, MalformedData
 from crypto.trust.links import anchor_of, may_issue
 
-MASTER_LIST = "2.23.136.1.1.2"
-MASTER_LIST_SIGNER = "2.23.136.1.1.3"
-DEVIATION_LIST = "2.23.136.1.1.7"
-DEVIATION_LIST_SIGNER = "2.23.136.1.1.8"
 _WHAT = "master list"
 
 

@@ -67,6 +67,11 @@ class Home:
         return self.path / "trust"
 
     @property
+    def signer(self) -> Path:
+        """Certificates of the keys that sign here, brought by `shekara pki import`; may be absent."""
+        return self.path / "signer"
+
+    @property
     def trust_directories(self) -> tuple[Path, ...]:
         """All that the kiosk loads as its trust store: a lab home trusts its own PKI too."""
         return (self.pki / "trust", self.trust) if self.lab else (self.trust,)

@@ -18,6 +18,7 @@ from kiosk import drivers
 from kiosk.bootstrap.home import Home, HomeLock, open_home
 from kiosk.bootstrap.registry_process import RegistryProcess
 from kiosk.bootstrap.rehearsal import open_rehearsal, tell_past_stays
+from kiosk.bootstrap.signing import STATION_COUNTRY, PinPrompt, TerminalPin, open_signer
 from kiosk.capture.portrait import JpegStudio
 from kiosk.capture.proof import PixelProof
 from kiosk.capture.reader import PixelPageReader
@@ -35,7 +36,6 @@ from kiosk.workflow.desk import Desk, Hooks, Operator, Station
 from kiosk.workflow.session import Session
 
 SWITCHED_OFF = "http://127.0.0.1:9"  # discard port: a lab without its registry finds nobody there
-STATION_COUNTRY = "KZ"  # whose document signer signs the cards
 
 
 class SystemClock:
@@ -106,11 +106,13 @@ def open_kiosk(
     in_process: bool = False,
     embedded_registry: bool = True,
     say: Callable[[str], None] = lambda _text: None,
+    pin: PinPrompt | None = None,
 ) -> Kiosk:
     """Open a home and every device it names. A lab home gets its simulated desk and its registry.
 
-    Raises HOME_*, SETTINGS_INVALID, SPELLINGS_INVALID, WORLD_REFUSED, DEVICE_UNKNOWN, device errors; what
-    was opened before an error is closed again.
+    `pin` asks for the PIN of a signing token (default: the terminal). Raises HOME_*, SETTINGS_INVALID,
+    SPELLINGS_INVALID, SIGNING_NOT_SET_UP, WORLD_REFUSED, DEVICE_UNKNOWN, device errors, CRYPTO_* of the
+    signer; what was opened before an error is closed again.
     """
     with ExitStack() as stack:
         home = open_home(path)
@@ -127,7 +129,7 @@ def open_kiosk(
         desk = _open_rehearsal(home, settings, scenario, in_process, say, stack, notices)
         say("registry")
         process = _start_registry(home, settings, embedded_registry, stack, notices)
-        ports = _open_ports(home, settings, store, desk, process, stack)
+        ports = _open_ports(home, settings, store, desk, process, stack, pin or TerminalPin())
         courier = _registry(home, settings, process, stack)
         if desk is not None:
             _load_box(store, desk)
@@ -199,18 +201,18 @@ def _open_ports(
     desk: RehearsalDesk | None,
     process: RegistryProcess | None,
     stack: ExitStack,
+    pin: PinPrompt,
 ) -> Desk:
     clock: Clock = desk.clock if desk else SystemClock()
     random: RandomBytes = desk.random if desk else secrets.token_bytes
     uris = _uris(settings, desk)
     camera = drivers.open_video(uris["camera"], lab=home.lab)
     stack.callback(camera.close)
-    lab_pki = LabPki.open(home.pki) if home.lab else None
-    if lab_pki is None:
-        raise KioskError(ErrorCode.WORLD_REFUSED, "production signing needs a hardware signer")
+    signer = open_signer(home, settings, store, clock, pin=pin, virtual_clock=desk is not None, stack=stack)
+    if not home.lab:
+        raise KioskError(ErrorCode.SIGNING_NOT_SET_UP, "seal signer")
+    lab_pki = LabPki.open(home.pki)
     lab_pki.refresh(clock.now())
-    signer = lab_pki.signer(STATION_COUNTRY)
-    signer.check(clock.now())
     seal_signer = lab_pki.signer(STATION_COUNTRY, SEAL_SIGNER_NAME)
     seal_signer.check(clock.now())
     return Desk(

@@ -1,5 +1,5 @@
 """`shekara bench`: the MRZ reader measured on seeded synthetic frames or on a directory of pictures, and on
-live streams; the chip reader's commands and time."""
+live streams; the chip reader's commands and time; signing."""
 
 import argparse
 import itertools
@@ -16,6 +16,7 @@ from kiosk.capture.bench.peers import PEERS, fresh, lines_of, peer_named, side_b
 from kiosk.capture.bench.synthetic import SETS, Sample, Truth, make, make_without
 from kiosk.capture.bench.workers import Peer
 from kiosk.cli.bench_chip import CHIP
+from kiosk.cli.bench_sod import SOD
 from kiosk.cli.bench_stream import STREAM
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
@@ -27,13 +28,14 @@ PEER_FRAMES = 48  # each layout once
 NO_MRZ_SHARE = 6  # one frame without for so many with
 FRESH_ROUNDS = 11
 PROGRESS_SECONDS = 2.0
+_OTHERS = (STREAM, CHIP, SOD)
 
 
 class BenchCommand:
     """Measures; judges nothing: the exit status is 0 whatever the numbers are."""
 
     name = "bench"
-    help = "measure the readers: pictures, live streams, chips"
+    help = "measure the readers (pictures, live streams, chips) and signing"
     uses_home = False
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -51,11 +53,11 @@ class BenchCommand:
         mrz.add_argument("--save", type=Path, metavar="DIR", help="keep the frames and their truth.json")
         mrz.add_argument("--rows", action="store_true", help="with --json: every frame's outcome, too")
         _configure_peers(mrz)
-        for kind in (STREAM, CHIP):
-            kind.configure(kinds.add_parser(kind.name, help=kind.help))
+        for other in _OTHERS:
+            other.configure(kinds.add_parser(other.name, help=other.help))
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
-        for other in (STREAM, CHIP):
+        for other in _OTHERS:
             if args.what == other.name:
                 return other.run(args, out)
         peers = _peers(args)

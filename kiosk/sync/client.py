@@ -44,7 +44,7 @@ class RegistryClient:
         SETTINGS_INVALID for an address that is not https, or http on this machine: tokens and
         people's data do not travel in clear.
         """
-        self._base = _checked(base_url)
+        self._base = checked_address(base_url)
         self._token = token
         self._station = station
         self._timeout = timeout
@@ -156,7 +156,7 @@ class RegistryClient:
         return now + timedelta(seconds=wait)
 
 
-def _checked(base_url: str) -> str:
+def checked_address(base_url: str) -> str:
     """The address without a trailing slash."""
     try:
         parts = urlsplit(base_url)

@@ -111,12 +111,13 @@ class Issuing:
         with self._log.step("personalise"):
             if not self._desk.card_slot.wait_for_card(BLANK_TIMEOUT, cancel):
                 raise KioskError(ErrorCode.BLANK_ABSENT)
+            self._desk.signer.check(self._desk.clock.now())  # before the card is touched; may choose a key
             maker = perso.Personaliser(
                 self._desk.card_profile,
                 self._desk.signer,
                 journal=_Journal(self, job.id),
                 random=self._desk.random,
-                now=job_time(self._log.case),
+                now=max(job_time(self._log.case), self._key_starts()),
                 on_progress=self._on_perso_progress,
                 cancel=cancel,
             )
@@ -126,9 +127,15 @@ class Issuing:
                 ev.CardPersonalised,
                 job_id=job.id,
                 sod_sha256=hashlib.sha256(card.sod).hexdigest(),
-                signer_serial=format(self._desk.signer.certificate.serial, "x"),
+                signer_serial=card.document_signer_serial.lower(),
             )
             return self._log.accept(event)
+
+    def _key_starts(self) -> datetime:
+        """A case may be older than the key that signs its card: nothing is dated before the key."""
+        certificate = self._desk.signer.certificate
+        first, _ = certificate.private_key_usage or (None, None)
+        return max(certificate.not_before, first or certificate.not_before)
 
     def _request(self, job: CardJob) -> perso.PersonalisationRequest:
         portrait = self._desk.studio.prepare(self._desk.store.image(job.portrait_image))

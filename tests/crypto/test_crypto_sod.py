@@ -9,6 +9,7 @@ from crypto.certificates.asn1 import encode, sequence, single
 from crypto.cms import SignedData, build_signed_data
 from crypto.errors import MalformedData, PolicyRefused, SignatureInvalid
 from crypto.pki_lab import LabPki
+from crypto.signer import KeySigner, load_private_key
 from crypto.sod import LDS_SECURITY_OBJECT, SecurityObject, build_sod, unverified_groups
 
 
@@ -50,11 +51,35 @@ def test_refusals(zoo: LabPki, data_groups, now) -> None:
             build_sod(data_groups, signer, signing_time=when)
 
 
+@pytest.mark.parametrize("name", ["default", "p521", "pss"])
+@pytest.mark.parametrize("timed", [True, False])
+def test_the_fast_build_is_the_slow_one(zoo: LabPki, data_groups, now, name: str, timed: bool) -> None:
+    """The template gives the bytes that the general CMS builder gives for the same content."""
+    signer, time = zoo.signer("KZ", name), now if timed else None
+    fast = build_sod(data_groups, signer, signing_time=time, hash_name="sha384")
+    content = SecurityObject.parse(fast).signed_data.content
+    slow = encode(0x77, build_signed_data(LDS_SECURITY_OBJECT, content, signer, signing_time=time))
+    same = (
+        len(fast)
+        if name != "pss"
+        else len(fast) - len(SecurityObject.parse(fast).signed_data.signer.signature)
+    )
+    assert fast[:same] == slow[:same]
+
+
+def test_a_signer_under_another_authority_signs_nothing(zoo: LabPki, data_groups) -> None:
+    key = load_private_key(zoo.directory / "KZ" / "ds-default-01.key")
+    for authority in (zoo.csca("UZ"), zoo.signer("KZ").certificate):
+        with pytest.raises(PolicyRefused):
+            build_sod(data_groups, KeySigner(key, zoo.signer("KZ").certificate, authority=authority))
+
+
 def test_a_signer_that_lies_is_caught(zoo: LabPki, data_groups) -> None:
     honest = zoo.signer("KZ")
 
     class Lying:
         certificate = honest.certificate
+        authority = honest.authority
         algorithm = honest.algorithm
         hash_name = honest.hash_name
 

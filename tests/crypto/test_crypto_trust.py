@@ -289,7 +289,7 @@ def test_new_authority_is_trusted_through_its_link(zoo: LabPki, data_groups, now
     new_key, signer_key = generate_ec_key("secp384r1", random), generate_ec_key("secp256r1", random)
     subject = Subject("KZ", f"LAB CSCA KAZ 0{2 if rename else 1}", "KAZ", "Shekara LAB")
     new = build_csca(new_key, subject, period, serial=random_serial(random))
-    link = build_link(old, old_key, new, "KAZ", period, serial=random_serial(random))
+    link = build_link(old, old_key, new, subject, period, serial=random_serial(random))
     assert (b"\x67\x81\x08\x01\x01\x06\x01" in link.der) is rename  # NameChange
     name = Subject("KZ", "LAB DS", "KAZ")
     signer = build_document_signer(

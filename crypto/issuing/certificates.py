@@ -1,4 +1,4 @@
-"""Issuing: CSCA, document signer and CRL by the profiles of Doc 9303-12 7.1 (eighth edition).
+"""Certificates by the profiles of Doc 9303-12 7.1 (eighth edition): CSCA, link, and the signers below.
 
 EC keys are written with explicit parameters as the profile demands; names are PrintableString with an
 upper-case country. Serial numbers, keys and (by RFC 6979) signatures follow from the injected randomness.
@@ -7,26 +7,28 @@ upper-case country. Serial numbers, keys and (by RFC 6979) signatures follow fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from asn1crypto import core, crl, x509
+from asn1crypto import core, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from crypto.certificates import Certificate, CertificateRevocationList, PublicKey, SignatureAlgorithm
+from crypto.certificates import Certificate, PublicKey, SignatureAlgorithm
 from crypto.certificates import certificate as profile
-from crypto.certificates.asn1 import encode, encode_time, sequence
+from crypto.certificates.asn1 import encode, encode_time, framed, sequence
 from crypto.certificates.keys import explicit_public_key, library_curve
 from crypto.ecmath import CURVES
 from crypto.errors import PolicyRefused, UnsupportedAlgorithm
-from crypto.signer import KeySigner, PrivateKey, default_algorithm, sign_with
+from crypto.signer import AnyKey, default_algorithm, public_key_of, sign_with
 
 RandomBytes = Callable[[int], bytes]
 _SERIAL_BYTES = 8
-_CRL_NUMBER = "2.5.29.20"
+_SIGNER_ID, _REFERENCE = re.compile(r"[A-Z]{4}"), re.compile(r"[0-9A-Fa-f]{1,32}")
+LAB_CRL_LOCATION = "http://pkd.lab.invalid/CRLs/{code}.crl"
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,13 @@ class Subject:
     common_name: str
     code: str
     organization: str = ""
+    crl_location: str = LAB_CRL_LOCATION
+    """Where its CSCA publishes; {code} becomes the code."""
 
     def name(self) -> Any:
-        """The X.501 name, PrintableString throughout."""
+        """The X.501 name, PrintableString throughout; PolicyRefused for a country not in upper case."""
+        if not (len(self.country) == 2 and self.country.isalpha() and self.country.isupper()):
+            raise PolicyRefused("a country is two upper-case letters")
         parts = {"country_name": self.country, "common_name": self.common_name}
         if self.organization:
             parts["organization_name"] = self.organization
@@ -68,7 +74,7 @@ def random_serial(random: RandomBytes) -> int:
 
 
 def build_csca(
-    key: PrivateKey,
+    key: AnyKey,
     subject: Subject,
     period: Period,
     *,
@@ -77,8 +83,8 @@ def build_csca(
     explicit_parameters: bool = True,
 ) -> Certificate:
     """A self-signed country signing CA certificate (Doc 9303-12 7.1, column CSCA root)."""
-    key_info = _public_key_info(key.public_key(), explicit_parameters)
-    extensions = _authority_extensions(_key_id(key_info), key_info, subject.code, period)
+    key_info = public_key_info(public_key_of(key), explicit_parameters)
+    extensions = _authority_extensions(_key_id(key_info), key_info, subject, period)
     chosen = algorithm or default_algorithm(key)
     body = _tbs(serial, chosen, subject.name(), period, subject.name(), key_info, extensions)
     built = _sealed(body, chosen, key)
@@ -87,15 +93,15 @@ def build_csca(
 
 
 def build_link(
-    old: Certificate, old_key: PrivateKey, new: Certificate, code: str, period: Period, *, serial: int
+    old: Certificate, old_key: AnyKey, new: Certificate, subject: Subject, period: Period, *, serial: int
 ) -> Certificate:
     """The link certificate of a rollover: the new CSCA's name and key, signed by the old key (CSCA link).
 
-    `code` is the country as in the MRZ. Raises PolicyRefused when the country changes.
+    `subject` is the new CSCA's. Raises PolicyRefused when the country changes.
     """
     if new.country != old.country:
         raise PolicyRefused("a link certificate stays within its country")
-    extensions = _authority_extensions(old.subject_key_id, new.spki_der, code, period)
+    extensions = _authority_extensions(old.subject_key_id, new.spki_der, subject, period)
     if old.subject_name != new.subject_name:
         extensions.append(_extension(profile.NAME_CHANGE, core.Null()))
     algorithm = default_algorithm(old_key)
@@ -108,7 +114,7 @@ def build_link(
 
 def build_document_signer(
     issuer: Certificate,
-    issuer_key: PrivateKey,
+    issuer_key: AnyKey,
     public_key: PublicKey,
     subject: Subject,
     period: Period,
@@ -128,13 +134,13 @@ def build_document_signer(
         _extension(profile.KEY_USAGE, x509.KeyUsage({usage}), critical=True),
         _extension(profile.DOCUMENT_TYPE, types),
     ]
-    key_info = _public_key_info(public_key, explicit_parameters)
+    key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
 
 
 def build_list_signer(
     issuer: Certificate,
-    issuer_key: PrivateKey,
+    issuer_key: AnyKey,
     public_key: PublicKey,
     subject: Subject,
     period: Period,
@@ -156,13 +162,51 @@ def build_list_signer(
     if document_types:
         types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
         own.append(_extension(profile.DOCUMENT_TYPE, types))
-    key_info = _public_key_info(public_key, explicit_parameters)
+    key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
+
+
+def build_seal_signer(
+    issuer: Certificate,
+    issuer_key: AnyKey,
+    public_key: PublicKey,
+    signer_id: str,
+    reference: str,
+    validity: tuple[datetime, datetime],
+    *,
+    explicit_parameters: bool = True,
+) -> Certificate:
+    """A bar code signer (Doc 9303-12 7.1.3): `signer_id` of 4 letters and the hexadecimal `reference` are
+    what the header of its seals says. Raises PolicyRefused for other names, keys that are not EC, or a
+    validity beyond the issuer's.
+    """
+    if not _SIGNER_ID.fullmatch(signer_id) or not _REFERENCE.fullmatch(reference) or int(reference, 16) < 1:
+        raise PolicyRefused("a seal signer has four upper-case letters and a hexadecimal reference")
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        raise PolicyRefused("a seal is signed with ECDSA")
+    subject = Subject(signer_id[:2], signer_id[2:], "")
+    _require_below(issuer, subject.country, *validity)
+    purpose = x509.ExtKeyUsageSyntax([profile.SEAL_SIGNER])
+    extensions = [_authority_key(issuer), _extension(profile.EXTENDED_KEY_USAGE, purpose, critical=True)]
+    algorithm, serial = default_algorithm(issuer_key), int(reference, 16)
+    period = Period(*validity, key_not_after=validity[1])
+    body = _tbs(
+        serial,
+        algorithm,
+        x509.Name.load(issuer.subject_der),
+        period,
+        subject.name(),
+        public_key_info(public_key, explicit_parameters),
+        extensions,
+    )
+    built = _sealed(body, algorithm, issuer_key)
+    built.verify_signed_by(issuer)
+    return built
 
 
 def _under(
     issuer: Certificate,
-    issuer_key: PrivateKey,
+    issuer_key: AnyKey,
     key_info: bytes,
     subject: Subject,
     period: Period,
@@ -170,16 +214,12 @@ def _under(
     own: list[Any],
 ) -> Certificate:
     """A certificate below a CSCA: key identifiers, its own extensions, and what all profiles share."""
-    if subject.country != issuer.country:
-        raise PolicyRefused("a document signer has the country of its CSCA")
-    if period.not_before < issuer.not_before or period.not_after > issuer.not_after:
-        raise PolicyRefused("a document signer may not outlive its CSCA")
-    authority = x509.AuthorityKeyIdentifier({"key_identifier": issuer.subject_key_id})
+    _require_below(issuer, subject.country, period.not_before, period.not_after)
     extensions = [
-        _extension(profile.AUTHORITY_KEY_ID, authority),
+        _authority_key(issuer),
         _extension(profile.SUBJECT_KEY_ID, core.OctetString(_key_id(key_info))),
         *own,
-        *_common_extensions(subject.code, subject.code, period),
+        *_common_extensions(subject, period),
     ]
     algorithm = default_algorithm(issuer_key)
     issuer_name = x509.Name.load(issuer.subject_der)
@@ -189,41 +229,20 @@ def _under(
     return built
 
 
-def build_crl(
-    authority: KeySigner,
-    *,
-    number: int,
-    this_update: datetime,
-    next_update: datetime,
-    revoked: Mapping[int, datetime] | None = None,
-) -> CertificateRevocationList:
-    """A complete CRL of the CSCA in `authority` (Doc 9303-12 7.1.4); `revoked`: serial -> when."""
-    issuer = authority.certificate
-    key_id = x509.AuthorityKeyIdentifier({"key_identifier": issuer.subject_key_id})
-    fields: dict[str, Any] = {
-        "version": "v2",
-        "signature": x509.SignedDigestAlgorithm.load(authority.algorithm.dump()),
-        "issuer": x509.Name.load(issuer.subject_der),
-        "this_update": encode_time(this_update),
-        "next_update": encode_time(next_update),
-        "crl_extensions": [
-            _crl_extension(profile.AUTHORITY_KEY_ID, key_id),
-            _crl_extension(_CRL_NUMBER, core.Integer(number)),
-        ],
-    }
-    if revoked:  # the field is absent when empty
-        fields["revoked_certificates"] = [
-            {"user_certificate": serial, "revocation_date": encode_time(revoked[serial])}
-            for serial in sorted(revoked)
-        ]
-    body = bytes(crl.TbsCertList(fields).dump())
-    built = CertificateRevocationList.parse(_signed(body, authority.algorithm, authority.sign(body)))
-    built.verify_signed_by(issuer)
-    return built
+def _require_below(issuer: Certificate, country: str, first: datetime, last: datetime) -> None:
+    if country != issuer.country:
+        raise PolicyRefused("a signer has the country of its CSCA")
+    if first < issuer.not_before or last > issuer.not_after:
+        raise PolicyRefused("a signer may not outlive its CSCA")
+
+
+def _authority_key(issuer: Certificate) -> Any:
+    value = x509.AuthorityKeyIdentifier({"key_identifier": issuer.subject_key_id})
+    return _extension(profile.AUTHORITY_KEY_ID, value)
 
 
 def _authority_extensions(
-    authority_key_id: bytes | None, key_info: bytes, code: str, period: Period
+    authority_key_id: bytes | None, key_info: bytes, subject: Subject, period: Period
 ) -> list[Any]:
     """Extensions of CSCA root and link certificates."""
     constraints = x509.BasicConstraints({"ca": True, "path_len_constraint": 0})
@@ -234,18 +253,18 @@ def _authority_extensions(
         _extension(profile.SUBJECT_KEY_ID, core.OctetString(_key_id(key_info))),
         _extension(profile.KEY_USAGE, x509.KeyUsage({"key_cert_sign", "crl_sign"}), critical=True),
         _extension(profile.BASIC_CONSTRAINTS, constraints, critical=True),
-        *_common_extensions(code, code, period),
+        *_common_extensions(subject, period),
     ]
 
 
-def _common_extensions(subject_code: str, issuer_code: str, period: Period) -> list[Any]:
+def _common_extensions(subject: Subject, period: Period) -> list[Any]:
     usage = x509.PrivateKeyUsagePeriod(
         {
             "not_before": period.not_before.replace(microsecond=0),
             "not_after": period.key_not_after.replace(microsecond=0),
         }
     )
-    location = f"http://pkd.lab.invalid/CRLs/{issuer_code}.crl"
+    location = subject.crl_location.format(code=subject.code)
     points = x509.CRLDistributionPoints(
         [
             {
@@ -258,8 +277,8 @@ def _common_extensions(subject_code: str, issuer_code: str, period: Period) -> l
     )
     return [
         _extension(profile.PRIVATE_KEY_USAGE, usage),
-        _extension(profile.SUBJECT_ALT_NAME, _alternative_name(subject_code)),
-        _extension(profile.ISSUER_ALT_NAME, _alternative_name(issuer_code)),
+        _extension(profile.SUBJECT_ALT_NAME, _alternative_name(subject.code)),
+        _extension(profile.ISSUER_ALT_NAME, _alternative_name(subject.code)),
         _extension(profile.CRL_DISTRIBUTION, points),
     ]
 
@@ -274,10 +293,6 @@ def _extension(oid: str, value: Any, *, critical: bool = False) -> Any:
     return x509.Extension(
         {"extn_id": oid, "critical": critical, "extn_value": core.ParsableOctetString(value.dump())}
     )
-
-
-def _crl_extension(oid: str, value: Any) -> Any:
-    return crl.TBSCertListExtension({"extn_id": oid, "extn_value": core.ParsableOctetString(value.dump())})
 
 
 def _tbs(
@@ -306,16 +321,12 @@ def _tbs(
     return encode(0x30, content)
 
 
-def _sealed(body: bytes, algorithm: SignatureAlgorithm, key: PrivateKey) -> Certificate:
-    return Certificate.parse(_signed(body, algorithm, sign_with(key, algorithm, body)))
+def _sealed(body: bytes, algorithm: SignatureAlgorithm, key: AnyKey) -> Certificate:
+    return Certificate.parse(framed(body, algorithm, sign_with(key, algorithm, body)))
 
 
-def _signed(body: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> bytes:
-    """The frame that certificates and CRLs share: SEQUENCE { body, algorithm, BIT STRING }."""
-    return encode(0x30, body + algorithm.dump() + encode(0x03, b"\x00" + signature))
-
-
-def _public_key_info(key: PublicKey, explicit: bool) -> bytes:
+def public_key_info(key: PublicKey, explicit: bool) -> bytes:
+    """SubjectPublicKeyInfo, with explicit or named EC parameters."""
     if isinstance(key, ec.EllipticCurvePublicKey) and explicit:
         return explicit_public_key(key)
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
