@@ -129,10 +129,9 @@ def build_document_signer(
     Another `usage` than "digital_signature" breaks the profile: for test documents only. Raises PolicyRefused
     when the country is not the issuer's or the validity is not within the issuer's.
     """
-    types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
     own = [
         _extension(profile.KEY_USAGE, x509.KeyUsage({usage}), critical=True),
-        _extension(profile.DOCUMENT_TYPE, types),
+        _document_types(document_types),
     ]
     key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
@@ -148,20 +147,15 @@ def build_list_signer(
     serial: int,
     purpose: str,
     explicit_parameters: bool = True,
-    document_types: Collection[str] = (),
 ) -> Certificate:
-    """A signer of lists or digital seals (Doc 9303-12 7.1); `purpose` is the dotted OID of its EKU.
+    """A signer of master or deviation lists (Doc 9303-12 7.1); `purpose` is the dotted OID of its EKU.
 
-    `document_types`, for a seal signer only: whose zones it may seal. Raises PolicyRefused as
-    `build_document_signer` does.
+    Raises PolicyRefused as `build_document_signer` does.
     """
     own = [
         _extension(profile.KEY_USAGE, x509.KeyUsage({"digital_signature"}), critical=True),
         _extension(profile.EXTENDED_KEY_USAGE, x509.ExtKeyUsageSyntax([purpose]), critical=True),
     ]
-    if document_types:
-        types = profile.DocumentTypeList({"version": 0, "types": sorted(document_types)})
-        own.append(_extension(profile.DOCUMENT_TYPE, types))
     key_info = public_key_info(public_key, explicit_parameters)
     return _under(issuer, issuer_key, key_info, subject, period, serial, own)
 
@@ -174,11 +168,12 @@ def build_seal_signer(
     reference: str,
     validity: tuple[datetime, datetime],
     *,
+    document_types: Collection[str] = (),
     explicit_parameters: bool = True,
 ) -> Certificate:
     """A bar code signer (Doc 9303-12 7.1.3): `signer_id` of 4 letters and the hexadecimal `reference` are
-    what the header of its seals says. Raises PolicyRefused for other names, keys that are not EC, or a
-    validity beyond the issuer's.
+    what the header of its seals says; `document_types`: whose zones it may seal, () for any. Raises
+    PolicyRefused for other names, keys that are not EC, or a validity beyond the issuer's.
     """
     if not _SIGNER_ID.fullmatch(signer_id) or not _REFERENCE.fullmatch(reference) or int(reference, 16) < 1:
         raise PolicyRefused("a seal signer has four upper-case letters and a hexadecimal reference")
@@ -188,6 +183,8 @@ def build_seal_signer(
     _require_below(issuer, subject.country, *validity)
     purpose = x509.ExtKeyUsageSyntax([profile.SEAL_SIGNER])
     extensions = [_authority_key(issuer), _extension(profile.EXTENDED_KEY_USAGE, purpose, critical=True)]
+    if document_types:
+        extensions.append(_document_types(document_types))
     algorithm, serial = default_algorithm(issuer_key), int(reference, 16)
     period = Period(*validity, key_not_after=validity[1])
     body = _tbs(
@@ -281,6 +278,10 @@ def _common_extensions(subject: Subject, period: Period) -> list[Any]:
         _extension(profile.ISSUER_ALT_NAME, _alternative_name(subject.code)),
         _extension(profile.CRL_DISTRIBUTION, points),
     ]
+
+
+def _document_types(types: Collection[str]) -> Any:
+    return _extension(profile.DOCUMENT_TYPE, profile.DocumentTypeList({"version": 0, "types": sorted(types)}))
 
 
 def _alternative_name(code: str) -> Any:

@@ -118,9 +118,12 @@ class Office:
         reference: str,
         *,
         now: datetime,
+        types: Collection[str] = (),
         witnesses: Sequence[str] = (),
     ) -> Ceremony:
-        """A bar code signer; PolicyRefused for a reference given before, and for the sixth in a year."""
+        """A bar code signer for zones of `types` (() any); PolicyRefused for a reference given before, and
+        for the sixth in a year.
+        """
         ceremony = self._begin("issue of a seal signer", now, witnesses)
         charter, earlier = self.register.charter, self.register.of("seal")
         if any(int(item.serial, 16) == int(reference, 16) for item in self.register.entries):
@@ -137,6 +140,7 @@ class Office:
             signer_id,
             reference,
             (period.not_before, period.not_after),
+            document_types=types,
             explicit_parameters=not charter.named_curves,
         )
         ceremony.did(f"seals will name {signer_id} and the reference {reference.upper()}")

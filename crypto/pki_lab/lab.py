@@ -30,11 +30,11 @@ from crypto.issuing import (
     build_document_signer,
     build_link,
     build_list_signer,
+    build_seal_signer,
     generate_ec_key,
     random_serial,
 )
 from crypto.pki_lab.spec import SEAL_SIGNER_NAME, STANDARD_COUNTRIES, AuthoritySpec, LabSpec, SignerSpec
-from crypto.seals.verify import SEAL_SIGNER
 from crypto.signer import FileSigner, KeySigner, PrivateKey, load_private_key, save_private_key
 from crypto.sod import build_sod
 from crypto.trust import mrz_code
@@ -45,11 +45,7 @@ RandomBytes = Callable[[int], bytes]
 CRL_LIFETIME = timedelta(days=90)  # Doc 9303-12 4.1: at least every 90 days
 _RENEW_BEFORE = timedelta(days=7)
 _ORGANIZATION = "Shekara LAB"
-_PURPOSES = {
-    "master_list": MASTER_LIST_SIGNER,
-    "deviation_list": DEVIATION_LIST_SIGNER,
-    "seal": SEAL_SIGNER,
-}
+_PURPOSES = {"master_list": MASTER_LIST_SIGNER, "deviation_list": DEVIATION_LIST_SIGNER}
 _KEPT = ("default", SEAL_SIGNER_NAME)  # signers that `refresh` renews
 _SEAL_SIGNER = "LB"  # signer identifier of a lab's seals; a common name of two letters cannot carry LAB
 _SEAL_SERIAL_BYTES = 4  # the seal spells the serial number out
@@ -232,7 +228,6 @@ class LabPki:
         number = self._generations.get(f"{spec.country}/{spec.name}", 0) + 1
         subject, serial = _subject(spec.country, "DS", f" {spec.name} {number:02}"), random_serial(random)
         if spec.purpose == "seal":
-            subject = Subject(spec.country, _SEAL_SIGNER, subject.code)  # Doc 9303-12 7.1.3: C and CN only
             serial = int.from_bytes(random(_SEAL_SERIAL_BYTES), "big") | 1 << 31
         certificate = _certify(authority, key, spec, subject, serial, now)
         self._generations[f"{spec.country}/{spec.name}"] = number
@@ -280,7 +275,7 @@ class LabPki:
     def _key_ends(self, spec: SignerSpec) -> datetime:
         certificate = _read_certificate(self._signer_path(spec).with_suffix(".cer"))
         _, last = certificate.private_key_usage or (None, None)
-        return last or certificate.not_after
+        return last or certificate.not_before + timedelta(days=spec.key_days)  # a seal signer's says nothing
 
     def _crl_ends(self, country: str) -> datetime:
         path = self.trust_directory / f"{country}.crl"
@@ -325,9 +320,20 @@ class _Authority(KeySigner):
 def _certify(
     authority: _Authority, key: PrivateKey, spec: SignerSpec, subject: Subject, serial: int, now: datetime
 ) -> Certificate:
-    """The certificate of a document or list signer."""
+    """The certificate of a document, seal or list signer."""
     issuer, public, period = authority.certificate, key.public_key(), _period(spec, now)
     explicit = spec.explicit_parameters
+    if spec.purpose == "seal":
+        return build_seal_signer(
+            issuer,
+            authority.key,
+            public,
+            spec.country + _SEAL_SIGNER,
+            f"{serial:X}",
+            (period.not_before, period.not_after),
+            document_types=spec.document_types,
+            explicit_parameters=explicit,
+        )
     if spec.purpose != "document":
         return build_list_signer(
             issuer,
@@ -338,7 +344,6 @@ def _certify(
             serial=serial,
             purpose=_PURPOSES[spec.purpose],
             explicit_parameters=explicit,
-            document_types=spec.document_types if spec.purpose == "seal" else (),
         )
     return build_document_signer(
         issuer,

@@ -11,13 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from crypto.certificates import Certificate
+from crypto.certificates.certificate import SEAL_SIGNER
 from crypto.errors import CryptoError, MalformedData
 from crypto.seals.profiles import Field, Profile, describe, mrz_lines, profile_of
 from crypto.seals.signing import check_signature, signer_reference
 from crypto.seals.structure import Seal, parse_seal
 from crypto.trust import Standing, TrustStore
 
-SEAL_SIGNER = "2.23.136.1.1.11.1"  # Doc 9303-12 7.1: id-icao-vdsSigner
 _PURPOSES = frozenset({SEAL_SIGNER, "0.4.0.127.0.7.3.5.1.1"})  # the other: BSI TR-03137-1
 
 

@@ -6,7 +6,7 @@ enforce that.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from crypto.certificates import Certificate, PublicKey, SignatureAlgorithm
+from crypto.certificates.certificate import SEAL_SIGNER
 from crypto.certificates.keys import hash_object, rsa_padding
 from crypto.cms import ContentSigner
 from crypto.errors import PolicyRefused, UnsupportedAlgorithm
 
+SEAL_KEY_LIFE = timedelta(days=2 * 365)  # Doc 9303-12 table 1: the most for a bar code signer
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -100,6 +102,8 @@ def check_period(certificate: Certificate, now: datetime) -> None:
     if not certificate.not_before <= now <= certificate.not_after:
         raise PolicyRefused("the signer's certificate is not valid at the time of signing")
     first, last = certificate.private_key_usage or (None, None)
+    if last is None and SEAL_SIGNER in (certificate.extended_key_usage or ()):
+        last = certificate.not_before + SEAL_KEY_LIFE  # its profile has no such period (7.1.3)
     if (first and now < first) or (last and now > last):
         raise PolicyRefused("the signer's private key usage period does not cover the time of signing")
 

@@ -11,14 +11,13 @@ from importlib import resources
 from pathlib import Path
 
 from card_io.perso.profile import Profile
-from crypto.pki_lab import SEAL_SIGNER_NAME, LabPki
 from crypto.trust import TrustStore
 from crypto.vault import Vault
 from kiosk import drivers
 from kiosk.bootstrap.home import Home, HomeLock, open_home
 from kiosk.bootstrap.registry_process import RegistryProcess
 from kiosk.bootstrap.rehearsal import open_rehearsal, tell_past_stays
-from kiosk.bootstrap.signing import STATION_COUNTRY, PinPrompt, TerminalPin, open_signer
+from kiosk.bootstrap.signing import PinPrompt, TerminalPin, open_signers
 from kiosk.capture.portrait import JpegStudio
 from kiosk.capture.proof import PixelProof
 from kiosk.capture.reader import PixelPageReader
@@ -208,13 +207,7 @@ def _open_ports(
     uris = _uris(settings, desk)
     camera = drivers.open_video(uris["camera"], lab=home.lab)
     stack.callback(camera.close)
-    signer = open_signer(home, settings, store, clock, pin=pin, virtual_clock=desk is not None, stack=stack)
-    if not home.lab:
-        raise KioskError(ErrorCode.SIGNING_NOT_SET_UP, "seal signer")
-    lab_pki = LabPki.open(home.pki)
-    lab_pki.refresh(clock.now())
-    seal_signer = lab_pki.signer(STATION_COUNTRY, SEAL_SIGNER_NAME)
-    seal_signer.check(clock.now())
+    signers = open_signers(home, settings, store, clock, pin=pin, virtual_clock=desk is not None, stack=stack)
     return Desk(
         station=_station(home, settings),
         store=store,
@@ -230,8 +223,8 @@ def _open_ports(
         proof=PixelProof(),
         printer=drivers.open_press(uris["printer"], lab=home.lab),
         trust=TrustStore.from_directory(*home.trust_directories, loaded_at=clock.now()),
-        signer=signer,
-        seal_signer=seal_signer,
+        signer=signers.document,
+        seal_signer=signers.seal,
         card_profile=Profile.load(settings.card_profile),
         rules=load_rules(),
         spellings=load_spellings(home.spellings),

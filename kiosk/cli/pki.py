@@ -6,6 +6,7 @@ Every ceremony leaves a protocol to print and sign. Keys of production live on a
 import argparse
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class PkiCommand:
         sealed.add_argument("--request", type=Path, required=True, metavar="FILE", help="PKCS#10")
         sealed.add_argument("--signer-id", required=True, metavar="LETTERS", help="four letters, as KZBP")
         sealed.add_argument("--reference", required=True, metavar="HEX", help="certificate reference")
+        sealed.add_argument("--types", default="AR", help="codes of the zones it seals (default: AR)")
         _ceremony(actions, "crl", _crl, "publish the next revocation list")
         revoked = _ceremony(actions, "revoke", _revoke, "revoke a signer and publish the list")
         revoked.add_argument("serial", metavar="SERIAL", help="hexadecimal")
@@ -74,7 +76,8 @@ class PkiCommand:
 
     def run(self, args: argparse.Namespace, out: Output) -> int:
         perform: Perform = args.perform
-        return perform(args, out)
+        with ExitStack() as args.closing:  # a token stays logged in only as long as the ceremony
+            return perform(args, out)
 
 
 def _ceremony(
@@ -98,7 +101,9 @@ def _keys(args: argparse.Namespace) -> KeyStore:
 
     criteria = TokenCriteria(args.module, args.token, args.token_serial)
     prompt = PinFile(args.pin_file) if args.pin_file else TerminalPin()
-    return TokenKeys(Token(criteria, prompt), str(criteria), secrets.token_bytes)
+    token = Token(criteria, prompt)
+    args.closing.callback(token.close)
+    return TokenKeys(token, str(criteria), secrets.token_bytes)
 
 
 def _office(args: argparse.Namespace) -> Office:
@@ -129,18 +134,30 @@ def _init(args: argparse.Namespace, out: Output) -> int:
 
 def _issue_ds(args: argparse.Namespace, out: Output) -> int:
     key = read_request(_bytes(args.request))
-    types = [item.strip().upper() for item in args.types.split(",") if item.strip()]
-    if not types:
-        raise KioskError(ErrorCode.USAGE, "--types: at least one document code")
-    return _told(_office(args).issue_document_signer(key, types, now=_now(), witnesses=args.witness), out)
+    ceremony = _office(args).issue_document_signer(
+        key, _types(args.types), now=_now(), witnesses=args.witness
+    )
+    return _told(ceremony, out)
 
 
 def _issue_seal(args: argparse.Namespace, out: Output) -> int:
     key = read_request(_bytes(args.request))
     ceremony = _office(args).issue_seal_signer(
-        key, args.signer_id, args.reference, now=_now(), witnesses=args.witness
+        key,
+        args.signer_id,
+        args.reference,
+        now=_now(),
+        types=_types(args.types),
+        witnesses=args.witness,
     )
     return _told(ceremony, out)
+
+
+def _types(text: str) -> list[str]:
+    types = [item.strip().upper() for item in text.split(",") if item.strip()]
+    if not types:
+        raise KioskError(ErrorCode.USAGE, "--types: at least one document code")
+    return types
 
 
 def _crl(args: argparse.Namespace, out: Output) -> int:

@@ -1,4 +1,4 @@
-"""The desk's half of `shekara pki`: a request for a key on its token, and the certificates that come back."""
+"""The desk's half of `shekara pki`: requests for keys on its token, and the certificates that come back."""
 
 import argparse
 import secrets
@@ -8,10 +8,12 @@ from pathlib import Path
 from crypto.certificates import Certificate
 from crypto.errors import CryptoError, PolicyRefused
 from crypto.issuing import build_request
+from crypto.seals import signer_reference
+from crypto.seals.signing import curve_order, seal_hash
 from crypto.signer import check_chain, check_period, require_world
 from crypto.trust import import_file
 from kiosk.bootstrap.home import Home, open_home
-from kiosk.bootstrap.signing import TOKEN, TerminalPin, file_names, open_token
+from kiosk.bootstrap.signing import TOKEN, Kind, TerminalPin, file_names, kind_of, open_token
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.settings import load_settings
@@ -25,7 +27,7 @@ def request(args: argparse.Namespace, out: Output) -> int:
         raise KioskError(ErrorCode.USAGE, f"{args.out} is there already")
     token = open_token(settings.signing, TerminalPin())
     mark = "LAB " if home.lab else ""
-    label = f"{mark}ds {settings.station.id} {datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    label = f"{mark}{args.kind} {settings.station.id} {datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     try:
         key = token.generate_ec(args.curve, label, secrets.token_bytes)
         args.out.write_bytes(build_request(key, label))
@@ -37,24 +39,28 @@ def request(args: argparse.Namespace, out: Output) -> int:
 
 
 def bring(args: argparse.Namespace, out: Output) -> int:
-    """Installs a signer's certificate with its CSCA, and hands the rest to the trust store."""
+    """Installs signers' certificates with their CSCA, and hands the rest to the trust store.
+
+    A seal signer goes there, too: the desk checks the seals it has printed.
+    """
     home, now = open_home(args.home), datetime.now(UTC)
     found = [(path, _certificate(path)) for path in args.files]
     authorities = [item for _, item in found if item is not None and item.is_ca]
     signers = [item for _, item in found if item is not None and not item.is_ca]
-    if len(signers) > 1:
-        raise KioskError(ErrorCode.USAGE, "one signer's certificate at a time")
+    if len({kind_of(item) for item in signers}) < len(signers):
+        raise KioskError(ErrorCode.USAGE, "one certificate of each kind at a time")
     for certificate in (*authorities, *signers):
         require_world(certificate, home.world)
     for certificate in signers:
         _install(home, certificate, _above(certificate, authorities, home, args.source), args.source, now)
-        out.say(f"signer: {certificate.subject}, SHA-256 {certificate.fingerprint}")
+        out.say(f"{kind_of(certificate)} signer: {certificate.subject}, SHA-256 {certificate.fingerprint}")
     for path, read in found:
-        if read is None or read.is_ca:
+        if read is None or read.is_ca or kind_of(read) is Kind.SEAL:
             report = import_file(home.trust, path, now=now)
             out.say(f"{path.name}: {report.imported} taken into the trust store")
     facts = [item.fingerprint for item in authorities]
-    out.result({"signer": signers[0].fingerprint if signers else None, "authorities": facts})
+    brought = {kind_of(item).value: item.fingerprint for item in signers}
+    out.result({"signers": brought, "authorities": facts})
     return 0
 
 
@@ -72,8 +78,8 @@ def _certificate(path: Path) -> Certificate | None:
 
 def _above(certificate: Certificate, brought: list[Certificate], home: Home, source: str) -> Certificate:
     """The CSCA of a signer: among what was brought, else the one that is installed."""
-    known = home.signer / file_names(source)[1]
-    candidates = [*brought, *([Certificate.parse(known.read_bytes())] if known.exists() else [])]
+    known = [home.signer / file_names(source, kind)[1] for kind in Kind]
+    candidates = [*brought, *(Certificate.parse(path.read_bytes()) for path in known if path.exists())]
     for authority in candidates:
         if authority.subject_key_id == certificate.authority_key_id and authority.self_issued:
             check_chain(certificate, authority)
@@ -86,11 +92,15 @@ def _install(
 ) -> None:
     """Writes both, the authority first; the certificate before stays beside them."""
     check_period(certificate, now)
+    kind = kind_of(certificate)
+    if kind is Kind.SEAL:  # what its seals will need
+        signer_reference(certificate)
+        seal_hash(curve_order(certificate))
     home.signer.mkdir(mode=0o700, exist_ok=True)
-    name, above = (home.signer / item for item in file_names(source))
+    name, above = (home.signer / item for item in file_names(source, kind))
     if name.exists():
         old = Certificate.parse(name.read_bytes())
-        name.replace(home.signer / f"{source}-{old.serial:x}.cer")
+        name.replace(home.signer / f"{name.stem}-{old.serial:x}.cer")
     for path, der in ((above, authority.der), (name, certificate.der)):
         temporary = path.with_suffix(".new")
         temporary.write_bytes(der)
@@ -100,10 +110,13 @@ def _install(
 def configure(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The two actions that work on a home."""
     asked = actions.add_parser("request", help="make a key on the home's token, and a request for it")
+    asked.add_argument(
+        "--for", dest="kind", choices=[*Kind], default=Kind.DOCUMENT, help="chips or seals (default: ds)"
+    )
     asked.add_argument("--out", type=Path, required=True, metavar="FILE")
     asked.add_argument("--curve", default="secp256r1", choices=("secp256r1", "secp384r1", "brainpoolP256r1"))
     asked.set_defaults(perform=request)
-    brought = actions.add_parser("import", help="bring a signer's certificate, its CSCA, a CRL into the home")
+    brought = actions.add_parser("import", help="bring certificates of signers, their CSCA, a CRL")
     brought.add_argument("files", type=Path, nargs="+", metavar="FILE")
     brought.add_argument("--source", choices=("token", "remote"), default=TOKEN, help="which key it is for")
     brought.set_defaults(perform=bring)

@@ -111,7 +111,8 @@ class Issuing:
         with self._log.step("personalise"):
             if not self._desk.card_slot.wait_for_card(BLANK_TIMEOUT, cancel):
                 raise KioskError(ErrorCode.BLANK_ABSENT)
-            self._desk.signer.check(self._desk.clock.now())  # before the card is touched; may choose a key
+            for signer in (self._desk.signer, self._desk.seal_signer):
+                signer.check(self._desk.clock.now())  # before the card is touched; may choose a key
             maker = perso.Personaliser(
                 self._desk.card_profile,
                 self._desk.signer,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crypto.errors import KeyUnavailable, MalformedData, PolicyRefused
+from crypto.issuing import Role, violations
 from crypto.pki_lab import STANDARD_COUNTRIES, LabPki, LabSpec
 from crypto.trust import Outcome, TrustStore, mrz_code, passive_authentication
 
@@ -47,6 +48,9 @@ def test_standard_countries_are_green(tmp_path: Path, now, data_groups) -> None:
         assert verdict(lab, country, data_groups, now, now) is Outcome.SUCCESSFUL, country
         assert "LAB" in lab.csca(country).subject
     assert lab.signer("KZ").certificate.document_types == {"AR", "ID", "P"}
+    seal = lab.signer("KZ", "seal").certificate
+    assert violations(seal, Role.SEAL_SIGNER) == ()
+    assert seal.document_types == {"AR"}
 
 
 def test_reopened_and_refreshed_it_stays_green(tmp_path: Path, now, data_groups) -> None:

@@ -14,6 +14,7 @@ from crypto.signer import (
     KeySigner,
     SignatureRecord,
     check_chain,
+    check_period,
     is_lab,
     load_private_key,
     require_world,
@@ -143,3 +144,16 @@ def test_worlds_do_not_mix(zoo: LabPki) -> None:
 
 def test_a_file_signer_knows_its_authority(zoo: LabPki, tmp_path: Path) -> None:
     assert zoo.signer("KZ").authority == zoo.csca("KZ")
+
+
+def test_the_key_of_a_seal_signer_ends_after_two_years_though_its_certificate_does_not_say_so(
+    tmp_path: Path, now: datetime
+) -> None:
+    lab = LabPki.create(tmp_path / "lab", now=now, seed="two years", countries=["KZ"])
+    certificate = lab.signer("KZ", "seal").certificate
+    assert certificate.private_key_usage is None
+    end = certificate.not_before + timedelta(days=2 * 365)
+    check_period(certificate, end)
+    assert end + timedelta(days=1) < certificate.not_after
+    with pytest.raises(PolicyRefused):
+        check_period(certificate, end + timedelta(days=1))

@@ -1,22 +1,32 @@
-"""Who signs in a home: the lab's key or a token, and never nobody; ceremonies by command."""
+"""Who signs chips and seals in a home: the lab's keys or a token, never nobody; ceremonies by command."""
 
 import json
 import secrets
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from crypto.errors import CryptoError, CryptoErrorCode, KeyUnavailable
+from crypto.seals import CardSeal, Seal, card_features, sign_seal, verify_seal
+from crypto.seals.profiles import CARD_CATEGORY, CARD_DEFINITION
+from crypto.signer import Signer
+from crypto.trust import TrustStore
 from kiosk.bootstrap.home import Home, create_lab_home, create_production_home, open_home
 from kiosk.bootstrap.kiosk import open_home_store
-from kiosk.bootstrap.signing import TerminalPin, open_signer
+from kiosk.bootstrap.signing import Signers, TerminalPin, open_signers
 from kiosk.cli.main import main
 from kiosk.errors import ErrorCode, KioskError
+from kiosk.ports import Store
 from kiosk.settings import load_settings
 
 REMOTE = 'source = "remote"\nurl = "https://x"\ncertificate_file = "c"\nkey_file = "k"'
+ZONE = (
+    "ARKAZL010000019<<<<<<<<<<<<<<<",
+    "9204122M2612225UZB<<<<<<<<<<<8",
+    "KARIMOV<<JASUR<BAKHTIYOROVICH<",
+)
 WITNESSES = ("--witness", "A. Bekova", "--witness", "B. Omarov")
 
 
@@ -36,12 +46,28 @@ class Pin:
         return self._pin
 
 
-def signer_of(home: Home, clock: Clock, stack: ExitStack, pin: str = "", *, virtual: bool = False):
+def signers_of(
+    home: Home, clock: Clock, stack: ExitStack, pin: str = "", *, virtual: bool = False
+) -> tuple[Signers, Store]:
     store = open_home_store(home)
     stack.callback(store.close)
     settings = load_settings(home.settings)
-    made = open_signer(home, settings, store, clock, pin=Pin(pin), virtual_clock=virtual, stack=stack)
+    made = open_signers(home, settings, store, clock, pin=Pin(pin), virtual_clock=virtual, stack=stack)
     return made, store
+
+
+def signatures(store: Store) -> list[tuple[str, str]]:
+    """Kind and number of every signature in the audit log."""
+    lines = [entry.details for entry in store.audit_entries() if entry.action == "signature"]
+    return [(line["kind"], line["number"]) for line in lines]
+
+
+def seal(signer: Signer, now: datetime) -> Seal:
+    features = card_features(CardSeal(ZONE, "FA1234567", date(2026, 12, 22), "VISA_FREE", "Korday"))
+    return sign_seal(
+        signer, features, issuer="KAZ", issued=now.date(), now=now,
+        definition=CARD_DEFINITION, category=CARD_CATEGORY,
+    )  # fmt: skip
 
 
 def private(path: Path, text: str) -> Path:
@@ -57,7 +83,7 @@ def production(tmp_path: Path) -> Home:
 
 def test_a_production_home_without_a_signer_is_told_so(production: Home) -> None:
     with ExitStack() as stack, pytest.raises(KioskError) as refused:
-        signer_of(production, Clock(), stack)
+        signers_of(production, Clock(), stack)
     assert refused.value.code is ErrorCode.SIGNING_NOT_SET_UP
 
 
@@ -73,7 +99,7 @@ def test_a_production_home_without_a_signer_is_told_so(production: Home) -> None
 def test_half_a_set_up_is_refused(production: Home, text: str, code: ErrorCode) -> None:
     production.settings.write_text(f"[signing]\n{text}\n")
     with ExitStack() as stack, pytest.raises(KioskError) as refused:
-        signer_of(production, Clock(), stack)
+        signers_of(production, Clock(), stack)
     assert refused.value.code is code
 
 
@@ -88,11 +114,14 @@ def test_a_lab_home_counts_and_audits_its_signatures(tmp_path: Path) -> None:
     home = create_lab_home(tmp_path / "lab", random=secrets.token_bytes, seed="signing", now=clock.now())
     for number in (1, 2):
         with ExitStack() as stack:
-            signer, store = signer_of(home, clock, stack, virtual=True)
-            signer.sign(b"data")
-            lines = [entry for entry in store.audit_entries() if entry.action == "signature"]
-            assert [entry.details["number"] for entry in lines] == [str(n) for n in range(1, number + 1)]
-            assert lines[-1].details["certificate"] == signer.certificate.fingerprint
+            signers, store = signers_of(home, clock, stack, virtual=True)
+            signers.document.sign(b"data")
+            assert seal(signers.seal, clock.now()).header.signer == "KZLB"
+            assert signatures(store) == [
+                (kind, str(n)) for n in range(1, number + 1) for kind in ("ds", "seal")
+            ]
+            last = [entry for entry in store.audit_entries() if entry.action == "signature"][-1]
+            assert last.details["certificate"] == signers.seal.certificate.fingerprint
             assert store.check_audit() is None
 
 
@@ -105,14 +134,16 @@ def ceremony(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
 def test_from_the_request_to_the_signature_in_production(
     softhsm, production: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Key on the desk's token, certificate from the authority's token, both in the production world."""
+    """Keys on the desk's token, certificates from the authority's token, all in the production world."""
     pin, home, ca = private(tmp_path / "pin", softhsm.pin), str(production.path), str(tmp_path / "ca")
     production.settings.write_text(
         '[station]\nid = "KZ-KRD-01"\n[signing]\nsource = "pkcs11"\n'
         f'module = "{softhsm.module}"\ntoken = "ds"\npin_file = "{pin}"\n'
     )
-    request = str(tmp_path / "ds.csr")
+    request, sealing = str(tmp_path / "ds.csr"), str(tmp_path / "seal.csr")
     assert "LAB" not in ceremony(capsys, "request", "--home", home, "--out", request)["label"]
+    asked = ceremony(capsys, "request", "--home", home, "--for", "seal", "--out", sealing)
+    assert asked["label"].startswith("seal ")
     keys = ("--module", softhsm.module, "--token", "spare", "--pin-file", str(pin), *WITNESSES)
     ceremony(capsys, "init", "--dir", ca, "--world", "production", *keys)
     told = ceremony(capsys, "issue-ds", "--dir", ca, "--request", request, "--types", "AR", *keys)
@@ -121,15 +152,50 @@ def test_from_the_request_to_the_signature_in_production(
     ceremony(capsys, "import", "--home", home, *files)
     assert {path.name for path in production.signer.iterdir()} == {"token.cer", "token-csca.cer"}
     clock = Clock()
+    with ExitStack() as stack, pytest.raises(KioskError) as half:
+        signers_of(production, clock, stack)
+    assert (half.value.code, half.value.detail) == (ErrorCode.SIGNING_NOT_SET_UP, "signer/token-seal.cer")
+    named = ("--signer-id", "KZBP", "--reference", "1A")
+    ceremony(capsys, "issue-seal", "--dir", ca, "--request", sealing, *named, *keys)
+    brought = ceremony(capsys, "import", "--home", home, f"{ca}/seal-KZBP-1A.cer")["signers"]
     with ExitStack() as stack:
-        signer, store = signer_of(production, clock, stack)
-        assert signer.certificate.fingerprint == told["certificates"][0]["sha256"]
-        signer.sign(b"data")
+        signers, store = signers_of(production, clock, stack)
+        assert signers.document.certificate.fingerprint == told["certificates"][0]["sha256"]
+        assert signers.seal.certificate.fingerprint == brought["seal"]
+        assert signers.seal.certificate.document_types == {"AR"}
+        signers.document.sign(b"data")
+        made = seal(signers.seal, clock.now())
+        assert (made.header.signer, made.header.reference) == ("KZBP", "1A")
+        trust = TrustStore.from_directory(*production.trust_directories, loaded_at=clock.now())
+        assert verify_seal(made.encode(), trust, now=clock.now()).valid
         clock.moment += timedelta(hours=2)
-        with pytest.raises(CryptoError) as moved:
-            signer.sign(b"data")
-        assert moved.value.code is CryptoErrorCode.CRYPTO_CLOCK_WRONG
-        assert [entry.action for entry in store.audit_entries()].count("signature") == 1
+        for signer in signers:
+            with pytest.raises(CryptoError) as moved:
+                signer.sign(b"data")
+            assert moved.value.code is CryptoErrorCode.CRYPTO_CLOCK_WRONG
+        assert signatures(store) == [("ds", "1"), ("seal", "1")]
+
+
+def test_a_signer_is_taken_for_what_its_certificate_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, home = datetime.now(UTC), str(tmp_path / "lab")
+    lab = create_lab_home(tmp_path / "lab", random=secrets.token_bytes, seed="kinds", now=now)
+    ca = tmp_path / "ca"
+    ceremony(capsys, "init", "--dir", str(ca), "--world", "lab")
+    ceremony(capsys, "master-list", "--dir", str(ca))
+    files = [str(ca / "mls-01.cer"), str(ca / "csca-01.cer")]
+    assert main(["pki", "import", "--home", home, *files]) == 3
+    assert "CRYPTO_POLICY_REFUSED" in capsys.readouterr().err
+    pki = lab.pki / "KZ"
+    both = [str(pki / name) for name in ("ds-default-01.cer", "ds-seal-01.cer", "csca.cer")]
+    assert set(ceremony(capsys, "import", "--home", home, *both)["signers"]) == {"ds", "seal"}
+    assert main(["pki", "import", "--home", home, both[0], both[0]]) == 2
+    lab.settings.write_text('[signing]\nsource = "pkcs11"\n')
+    (lab.signer / "token-seal.cer").write_bytes((lab.signer / "token.cer").read_bytes())
+    with ExitStack() as stack, pytest.raises(CryptoError) as mixed:
+        signers_of(lab, Clock(), stack)
+    assert mixed.value.code is CryptoErrorCode.CRYPTO_POLICY_REFUSED
 
 
 def test_lab_certificates_do_not_enter_production(

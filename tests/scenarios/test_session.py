@@ -4,11 +4,14 @@ import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from crypto.errors import CryptoError, CryptoErrorCode, KeyUnavailable
 from crypto.seals import seal_text
+from crypto.signer import Signer
 from kiosk.bootstrap import Kiosk, create_lab_home, open_kiosk
 from kiosk.bootstrap.rehearsal import scenario_basis
 from kiosk.domain.card import JobState
@@ -240,6 +243,47 @@ def test_a_print_that_says_something_else_spoils_the_card(kiosk: Kiosk, desk: Re
     assert kiosk.store.blank_state(serial) is BlankState.SPOILED
     assert session.next_step() == "reserve_card"
     assert replay(kiosk.store.events(case.id)).jobs == case.jobs
+    desk.take_card()
+
+
+class PulledOut:
+    """A seal signer whose token is out of its reader until it is put back."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer, self.there = signer, False
+        self.certificate, self.authority = signer.certificate, signer.authority
+        self.algorithm, self.hash_name = signer.algorithm, signer.hash_name
+
+    def check(self, now: datetime) -> None:
+        if not self.there:
+            raise KeyUnavailable("pulled out", code=CryptoErrorCode.CRYPTO_HSM_GONE)
+        self._signer.check(now)
+
+    def sign(self, data: bytes) -> bytes:
+        return self._signer.sign(data)
+
+
+def test_no_card_is_written_that_could_not_get_its_seal(kiosk: Kiosk, desk: RehearsalDesk) -> None:
+    signer = PulledOut(kiosk.ports.seal_signer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kiosk, "ports", replace(kiosk.ports, seal_signer=signer))
+        session = granted(kiosk)
+        session.reserve_card()
+        desk.insert_blank()
+        session.draw_blank()
+        with pytest.raises(CryptoError) as gone:
+            session.personalise()
+        assert gone.value.code is CryptoErrorCode.CRYPTO_HSM_GONE
+        case = session.case
+        assert case is not None
+        assert case.job is not None
+        assert case.job.state is JobState.READY
+        assert case.job.step == ""
+        signer.there = True
+        case = session.personalise()
+        assert case.job is not None
+        assert case.job.state is JobState.PERSONALISED
+        session.spoil("TEST_OVER")
     desk.take_card()
 
 

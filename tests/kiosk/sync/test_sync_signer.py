@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from crypto.certificates import verify_signature
 from crypto.errors import CryptoError, CryptoErrorCode, KeyUnavailable, PolicyRefused
 from crypto.pki_lab import LabPki
+from crypto.seals import sign_seal
 from crypto.signer import FileSigner
 from kiosk.errors import KioskError
 from kiosk.sync import OfflinePolicy, RemoteSigner, open_session
@@ -89,11 +90,14 @@ class Service:
     database: Path
     stop: Callable[[], None]
 
-    def remote(self, *, name: str = STATION, token: str = TOKEN, **others: Any) -> RemoteSigner:
+    def remote(
+        self, *, name: str = STATION, token: str = TOKEN, key: FileSigner | None = None, **others: Any
+    ) -> RemoteSigner:
+        signer = key or self.signer
         session = open_session(ca_file=str(self.authority.file), certificate=self.authority.certify(name))
-        assert self.signer.authority is not None
+        assert signer.authority is not None
         return RemoteSigner(
-            others.get("url", self.url), token, STATION, self.signer.certificate, self.signer.authority,
+            others.get("url", self.url), token, STATION, signer.certificate, signer.authority,
             session=session, now=lambda: NOW, timeout=10.0,
         )  # fmt: skip
 
@@ -104,11 +108,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPki:
 
 
 def write_signers(directory: Path, lab: LabPki) -> None:
-    source = lab.directory / "KZ" / "ds-default-01"
-    entry = {"certificate": str(source.with_suffix(".cer")), "key": str(source.with_suffix(".key"))}
+    sources = [lab.directory / "KZ" / name for name in ("ds-default-01", "ds-seal-01")]
+    entries = [{"certificate": f"{source}.cer", "key": f"{source}.key"} for source in sources]
     path = directory / "signers.json"
     path.touch(mode=0o600)
-    path.write_text(json.dumps({"signers": [entry]}))
+    path.write_text(json.dumps({"signers": entries}))
 
 
 @pytest.fixture
@@ -179,6 +183,16 @@ def test_a_hash_goes_and_a_signature_comes(service: Service) -> None:
     refused(CryptoErrorCode.CRYPTO_SIGNER_UNREACHABLE, lambda: remote.sign(b"x"))
 
 
+def test_the_service_signs_seals_with_a_key_of_their_own(service: Service, lab: LabPki) -> None:
+    remote = service.remote(key=lab.signer("KZ", "seal"))
+    made = sign_seal(remote, [(1, b"x")], issuer="KAZ", issued=None, now=NOW, definition=1, category=0x4A)
+    assert made.header.signer == "KZLB"
+    refused(
+        CryptoErrorCode.CRYPTO_SIGNER_REFUSED,
+        lambda: service.remote(key=lab.signer("KZ", "seal"), token="x").sign(b""),
+    )
+
+
 class Switch:
     """A signer that answers or not."""
 
@@ -228,7 +242,8 @@ def test_only_https_and_only_this_world(lab: LabPki, tmp_path: Path) -> None:
         )  # fmt: skip
     assert open_signers(tmp_path, "lab") == {}
     write_signers(tmp_path, lab)
-    assert set(open_signers(tmp_path, "lab")) == {signer.certificate.fingerprint}
+    seal = lab.signer("KZ", "seal").certificate.fingerprint
+    assert set(open_signers(tmp_path, "lab")) == {signer.certificate.fingerprint, seal}
     with pytest.raises(RegistryError):
         open_signers(tmp_path, "production")
     (tmp_path / "signers.json").write_text(secrets.token_hex(4) + "[")
