@@ -25,6 +25,7 @@ from kiosk.storage import create_audit_key
 World = Literal["lab", "production"]
 # Lab CSCAs: our own, the specimen travellers' states, and Utopia for tests.
 LAB_COUNTRIES = ("KZ", "UZ", "KG", "TJ", "RU", "CN", "UT")
+TRUST_FOLDER = "trust"
 KEY_NAMES = ("vault", "database")
 
 
@@ -64,7 +65,7 @@ class Home:
     @property
     def trust(self) -> Path:
         """Trust data of other states, brought by `shekara trust import`; may be absent."""
-        return self.path / "trust"
+        return self.path / TRUST_FOLDER
 
     @property
     def signer(self) -> Path:
@@ -110,6 +111,16 @@ def open_home(path: Path) -> Home:
         raise KioskError(ErrorCode.HOME_MISSING, str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, OSError) as error:
         raise KioskError(ErrorCode.HOME_DAMAGED, type(error).__name__) from error
+
+
+def trust_directories(path: Path) -> tuple[Path, ...]:
+    """What the home at `path` trusts, its own imports last; a home that is yet to be made finds those there."""
+    try:
+        return open_home(path).trust_directories
+    except KioskError as error:
+        if error.code is not ErrorCode.HOME_MISSING:
+            raise
+    return (path / TRUST_FOLDER,)
 
 
 def create_lab_home(

@@ -19,7 +19,7 @@ from card_io.emrtd.report import GROUPS, InspectionReport
 from card_io.errors import Cancelled
 from crypto.trust import Check, Outcome, TrustStore
 from kiosk import drivers
-from kiosk.bootstrap.home import Home, open_home
+from kiosk.bootstrap.home import Home, open_home, trust_directories
 from kiosk.cli import chip_evidence
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
@@ -84,7 +84,7 @@ class ChipCommand:
             mrz=args.mrz, number=args.doc, birth=args.birth, expiry=args.expiry, can=args.can
         )
         home = _home(args.home)
-        store, now = _store(args.trust, home), datetime.now(UTC)
+        store, now = _store(args.trust, args.home), datetime.now(UTC)
         slot = drivers.open_slot(_uri(args.reader), lab=home is None or home.lab)
         if args.out is not None:
             chip_evidence.prepare(args.out, force=args.force)
@@ -133,11 +133,11 @@ def _home(path: Path | None) -> Home | None:
         return None
 
 
-def _store(named: Path | None, home: Home | None) -> TrustStore:
+def _store(named: Path | None, home: Path | None) -> TrustStore:
     """The named directory, else the home's; an empty store where there is neither."""
     if named is not None and not named.is_dir():
         raise KioskError(ErrorCode.USAGE, f"--trust: {named}: no such directory")
-    directories = (named,) if named is not None else home.trust_directories if home is not None else ()
+    directories = (named,) if named is not None else trust_directories(home) if home is not None else ()
     return TrustStore.from_directory(*directories, loaded_at=datetime.now(UTC))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from crypto.certificates import Certificate, CertificateRevocationList
 from crypto.errors import CryptoError
 from crypto.trust import ImportReport, Standing, TrustStore, import_file
-from kiosk.bootstrap.home import open_home
+from kiosk.bootstrap.home import trust_directories
 from kiosk.cli.command import Output
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.messages import text
@@ -37,11 +37,11 @@ class TrustCommand:
         if args.action == "import":
             if not args.file.is_file():
                 raise KioskError(ErrorCode.USAGE, f"{args.file}: no such file")
-            directory = args.trust or open_home(args.home).trust
+            directory = args.trust or trust_directories(args.home)[-1]
             return _import(import_file(directory, args.file, now=now), args.language or "en", out)
         if args.trust and not args.trust.is_dir():
             raise KioskError(ErrorCode.USAGE, f"{args.trust}: no such directory")
-        directories = (args.trust,) if args.trust else open_home(args.home).trust_directories
+        directories = (args.trust,) if args.trust else trust_directories(args.home)
         store = TrustStore.from_directory(*directories, loaded_at=now)
         return _list(store, now, out) if args.action == "list" else _check(store, now, directories, out)
 

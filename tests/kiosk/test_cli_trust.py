@@ -75,9 +75,18 @@ def test_refusals(lab: LabPki, home: Path, tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(KioskError) as caught:
         run(home, "import", str(tmp_path / "absent"))
     assert caught.value.code is ErrorCode.USAGE
+
+
+def test_a_home_that_is_yet_to_be_made_finds_what_was_imported(lab: LabPki, tmp_path: Path) -> None:
+    home = tmp_path / "later"
+    assert run(home, "list")[1]["authorities"] == []
+    root = next(lab.trust_directory.glob("*.cer"))
+    assert run(home, "import", str(root))[1]["trusted"] == 1
+    assert len(run(home, "list")[1]["authorities"]) == 1
+    (home / "home.toml").write_text("world = ", encoding="utf-8")
     with pytest.raises(KioskError) as caught:
-        run(tmp_path / "nowhere", "list")
-    assert caught.value.code is ErrorCode.HOME_MISSING
+        run(home, "list")
+    assert caught.value.code is ErrorCode.HOME_DAMAGED
 
 
 def test_a_directory_in_place_of_a_home(lab: LabPki, tmp_path: Path) -> None:
