@@ -92,7 +92,7 @@ def read_document(
         except CardError as error:
             problem, code = error, error.code
             outcome = StepOutcome.ABORTED if isinstance(error, _ABORTING) else StepOutcome.FAILED
-        reading.steps.append(StepResult(step, outcome, code, clock() - started, started - began))
+        reading.steps.append(StepResult(step, outcome, code, max(0.0, clock() - started), started - began))
         if problem is not None:
             break
     return reading.result(problem)

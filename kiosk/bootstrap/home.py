@@ -114,7 +114,7 @@ def open_home(path: Path) -> Home:
 
 
 def trust_directories(path: Path) -> tuple[Path, ...]:
-    """What the home at `path` trusts, its own imports last; a home that is yet to be made finds those there."""
+    """What the home at `path` trusts, own imports last; a home that is yet to be made finds them there."""
     try:
         return open_home(path).trust_directories
     except KioskError as error:

@@ -5,6 +5,7 @@ chip refused the one before it and nothing else went wrong. A chip that counts i
 (the status 63Cx of TR-03110-3 B.14); DG1, once read, is the final word.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event as CancelEvent
@@ -61,17 +62,24 @@ def read_with(
     random: RandomBytes,
     on_progress: Callable[[Progress], None],
     cancel: CancelEvent | None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> ChipRead:
     """Read the document in `slot` with the first key that opens it; `keys` is not empty.
 
-    What one try taught about the chip is kept for the next.
+    What one try taught about the chip is kept for the next. `clock` times the steps, in seconds.
     """
     refused = 0
     block: BlockSize | None = None
     while True:
         with slot.connect() as link:
             result = read_document(
-                link, keys[refused], random=random, on_progress=on_progress, cancel=cancel, block=block
+                link,
+                keys[refused],
+                random=random,
+                on_progress=on_progress,
+                cancel=cancel,
+                block=block,
+                clock=clock,
             )
         block = result.block
         if refused + 1 >= len(keys) or not may_try_again(result):

@@ -180,7 +180,12 @@ class Inspecting:
             random=self._desk.random,
             on_progress=self._chip_progress,
             cancel=cancel,
+            clock=self._seconds,
         )
+
+    def _seconds(self) -> float:
+        """The desk's own time: a scenario's record is the same every time."""
+        return self._desk.clock.now().timestamp()
 
     def _chip_progress(self, progress: ReadProgress) -> None:
         self._log.hooks.on_progress(

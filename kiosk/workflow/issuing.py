@@ -176,7 +176,8 @@ class Issuing:
         self, open_link: Any, key: AccessKey, expected: Mrz
     ) -> tuple[Mapping[str, bytes], str, list[str]]:
         with open_link() as link:
-            result = read_document(link, key, random=self._desk.random)
+            seconds = self._desk.clock.now  # a scenario's record is the same every time
+            result = read_document(link, key, random=self._desk.random, clock=lambda: seconds().timestamp())
         if result.problem is not None:
             raise result.problem
         now = self._desk.station.local(self._desk.clock.now())

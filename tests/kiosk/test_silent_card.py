@@ -61,6 +61,12 @@ class SilentScard:
     def SCardGetAttrib(self, *arguments: object) -> tuple[int, list[int]]:
         return 0x80100022, []
 
+    def SCARD_CTL_CODE(self, code: int) -> int:
+        return code
+
+    def SCardControl(self, *arguments: object) -> tuple[int, list[int]]:
+        return 0x80100022, []
+
     def SCardTransmit(self, card: object, header: int, raw: list[int]) -> tuple[int, list[int]]:
         self.sent += 1
         if self.sent > self.answers:

@@ -31,6 +31,7 @@ _FAINT_INK = 24
 _BURNT = 250
 _PAGE_CONTRAST = 35.0
 _SMALL = (160, 120)
+_COLUMNS = 44  # of the longest lines
 _LONGEST = 60  # characters in a straightened zone, at most
 
 Points = NDArray[np.float64]
@@ -103,8 +104,9 @@ def _out_of_place(gray: Gray, corners: Points, pitch: float | None) -> Hint | No
     fills = high[along] - low[along] > CLOSE_SHARE * size[along]
     if fills or (pitch is not None and pitch > CLOSE_PITCH):
         return Hint.TOO_CLOSE
-    if outside:
-        return Hint.CUT_OFF
+    if outside:  # lines that would not fit are not helped by moving the page
+        wide = pitch is not None and pitch * _COLUMNS > size[along]
+        return Hint.TOO_CLOSE if wide else Hint.CUT_OFF
     return Hint.TOO_FAR if pitch is not None and pitch < FAR_PITCH else None
 
 

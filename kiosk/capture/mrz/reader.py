@@ -80,8 +80,8 @@ def _is_whole(decoded: Decoded, grid: Grid, gray: Gray) -> bool:
     """False where 36 columns may be a part of 44 that the picture's edge cuts off; no other format can be."""
     if grid.columns != SHORT:
         return True
-    if decoded.form == "MRVB":  # no composite digit: only the gap behind the last character can tell
-        return _margin(grid, gray) > GAP
+    if decoded.form == "MRVB" and decoded.lines[0].startswith("V"):
+        return _margin(grid, gray) > GAP  # no composite digit: only the gap behind the end can tell
     checks = parse(decoded.lines).checks
     margin = _margin(grid, gray)
     if decoded.lines[0].startswith("P"):  # the code of passports, whose lines are 44 long
