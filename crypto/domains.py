@@ -3,7 +3,7 @@
 Owns the operations of the protocol and of its mappings. Elements are bytes as they travel: 04 || X || Y for a
 point, the unsigned integer without leading zeros for a number. Every operation checks the elements it is
 given: on the curve or in the subgroup, never the identity. Where the library knows the curve its code
-multiplies (`crypto.library_points` says why); own arithmetic does the brainpool curves that it lacks.
+multiplies (`crypto.point_multiples` says why); own arithmetic does the brainpool curves that it lacks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Protocol
 
 from crypto.ecmath import CURVES, STANDARDIZED, Curve, Point, add, decode_point, encode_point, multiply
 from crypto.errors import MalformedData, UnsupportedAlgorithm
-from crypto.library_points import base_multiple, multiple, x_of_multiple
 from crypto.modp import MODP_GROUPS, ModpGroup, check_member
+from crypto.point_multiples import base_multiple, multiple, x_of_multiple
 from crypto.primitives import Cipher, RandomBytes, encrypt_cbc
 
 _SURPLUS = 8  # random bytes beyond the order: the bias becomes negligible (FIPS 186-5 A.2.1)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from card_io.apdu import Command, Ins
 from crypto.certificates import Certificate, SignatureAlgorithm
 from crypto.ecmath import CURVES
-from crypto.library_points import library_curve
+from crypto.point_multiples import library_curve
 from crypto.trust import TrustStore
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import CardSlot

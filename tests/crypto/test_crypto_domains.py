@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from crypto.domains import DOMAINS, DhDomain, EcDomain, encode_to_point, pseudo_random, same_element
 from crypto.ecmath import CURVES, is_on_curve, multiply
 from crypto.errors import CryptoError, MalformedData, UnsupportedAlgorithm
-from crypto.library_points import base_multiple, library_curve, multiple
 from crypto.modp import MODP_GROUPS, check_member
+from crypto.point_multiples import base_multiple, library_curve, multiple
 from crypto.primitives import Cipher
 
 VECTORS = Path(__file__).parents[1] / "vectors"
