@@ -12,9 +12,10 @@ from hypothesis.extra import numpy as arrays
 
 from kiosk.capture.bench.synthetic import Sample, make, make_without
 from kiosk.capture.mrz import networks
+from kiosk.capture.mrz import reader as reader_module
 from kiosk.capture.mrz.blocks import find_grids, show
 from kiosk.capture.mrz.centres import find_centres
-from kiosk.capture.mrz.finder import find_zones, find_zones_closer
+from kiosk.capture.mrz.finder import Zone, find_zones, find_zones_closer
 from kiosk.capture.mrz.networks import Networks
 from kiosk.capture.mrz.reader import MrzReader
 from kiosk.capture.mrz.reading import SYMBOLS, Gray, Grid, Missed, Reading
@@ -33,6 +34,7 @@ from kiosk.capture.mrz.straighten import (
     strips,
 )
 from kiosk.errors import ErrorCode, KioskError
+from kiosk.ports import Hint
 
 SEED = 414  # of no set that is measured
 
@@ -234,6 +236,19 @@ def make_form(index: int) -> tuple[str, int]:
 @settings(max_examples=25, deadline=None)
 def test_no_picture_of_any_shape_breaks_the_reader(picture: Gray) -> None:
     assert isinstance(cached_reader().read(picture), Missed)
+
+
+def test_a_zone_without_characters_is_not_called_upside_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which way up a zone stands is told by its characters; the finder alone guesses."""
+    page = np.tile(np.linspace(120, 230, 800, dtype=np.uint8), (600, 1))
+    page[280:320:4, 200:600] = 30  # print-like, but no characters
+    zone = Zone((400.0, 300.0), math.pi - 0.05, 14.0, 380.0, 40.0, 50.0)
+    monkeypatch.setattr(reader_module, "find_zones", lambda *_arguments: [zone])
+    found = MrzReader().read(page)
+    assert isinstance(found, Missed)
+    assert found.region == zone.upright().corners()
+    assert found.hint is not Hint.UPSIDE_DOWN
+    assert zone.upright().corners()[0] == pytest.approx(zone.corners()[2])
 
 
 @cache

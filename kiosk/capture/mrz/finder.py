@@ -37,6 +37,10 @@ class Zone:
     height: float
     weight: float
 
+    def upright(self) -> "Zone":
+        """The same place, read in the likelier of its two ways: nobody has seen which way up the text is."""
+        return self if math.cos(self.angle) >= 0 else replace(self, angle=self.angle + math.pi)
+
     def corners(self) -> tuple[tuple[float, float], ...]:
         """Clockwise from the top left of the text as it is read."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)

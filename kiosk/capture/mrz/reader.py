@@ -64,7 +64,7 @@ class MrzReader:
             if decoded is not None and _is_worth(decoded, shown.grid, gray):
                 return Reading(decoded, shown.grid, shown.scores)
         if not seen:
-            return Evidence(zone.corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
+            return Evidence(zone.upright().corners(), zone.pitch, SCORE_OF_ZONE, zone.length)
         grid, sure = seen[0].grid, max(shown.sure for shown in seen)
         corners = tuple((float(x), float(y)) for x, y in grid.corners())
         length = grid.pitch() * grid.columns
