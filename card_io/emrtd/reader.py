@@ -236,7 +236,8 @@ class _Reading:
 
     def read_groups(self, numbers: Iterable[int]) -> bool:
         """Read those of the groups that were asked for and are listed; whether there was any."""
-        wanted = [number for number in numbers if number in self.groups and self._is_listed(number)]
+        listed = self._listed()
+        wanted = [number for number in numbers if number in self.groups and (not listed or number in listed)]
         for number in wanted:
             self.read(f"DG{number}")
         return bool(wanted)
@@ -267,10 +268,9 @@ class _Reading:
         if self._on_progress is not None:
             self._on_progress(Progress(self._phase, name, done, total))
 
-    def _is_listed(self, number: int) -> bool:
-        listed = listed_in_com(self.files) or frozenset()
-        listed |= signed_groups(self.files)
-        return not listed or number in listed
+    def _listed(self) -> frozenset[int]:
+        """The groups that the chip says it has; empty if it does not say."""
+        return (listed_in_com(self.files) or frozenset()) | signed_groups(self.files)
 
 
 def _card_access(reading: _Reading) -> bool:
