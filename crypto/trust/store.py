@@ -71,6 +71,7 @@ class TrustStore:
         self._crls: list[CertificateRevocationList] = []
         self._deviations: list[DeviationList] = []
         self._reached: dict[str, frozenset[Certificate]] = {}
+        self._signed: dict[tuple[CertificateRevocationList, Certificate], bool] = {}
 
     @classmethod
     def from_directory(cls, *directories: Path, loaded_at: datetime | None = None) -> TrustStore:
@@ -203,7 +204,7 @@ class TrustStore:
 
     def signer_of(self, crl: CertificateRevocationList) -> Certificate | None:
         """The trusted authority of its country that signed a revocation list, None when none did."""
-        return next((item for item in self._trusted(crl.country) if is_signed_by(crl, item)), None)
+        return next((item for item in self._trusted(crl.country) if self._has_signed(crl, item)), None)
 
     def is_revoked(self, certificate: Certificate) -> bool:
         """Does a list that a trusted authority signed for its issuer name this certificate?"""
@@ -235,6 +236,13 @@ class TrustStore:
         self._authorities[certificate] = standing
         if source is not None:
             self._from[certificate] = source
+
+    def _has_signed(self, crl: CertificateRevocationList, authority: Certificate) -> bool:
+        """Whose key made a signature never changes, so it is checked once and not for every document."""
+        known = self._signed.get((crl, authority))
+        if known is None:
+            known = self._signed[crl, authority] = is_signed_by(crl, authority)
+        return known
 
     def _vouches(self, listed: DeviationList) -> bool:
         trusted = tuple(self._trusted(listed.signer.issuer_country))

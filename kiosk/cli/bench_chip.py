@@ -94,8 +94,8 @@ def _rows(link: str, uri: str, chip: RehearsalChip, rounds: int, out: Output) ->
         runs, bares, in_one_go = [], [], []
         for _ in range(rounds):
             runs.append(measure(slot, mrz, store, block))
-            bares.append(bare_primitives(runs[-1], store, slot))
-            in_one_go.append(bare_primitives(runs[-1], store).total)
+            bares.append(bare_primitives(runs[-1], slot))
+            in_one_go.append(bare_primitives(runs[-1]).total)
         run, bare = min(runs, key=lambda item: item.terminal), min(bares, key=lambda item: item.total)
         row = _row(link, name, block, run, bare)
         row["bare_in_one_go_cpu_ms"] = _ms(min(in_one_go))

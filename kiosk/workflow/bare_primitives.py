@@ -22,7 +22,6 @@ from card_io.apdu import Command, Ins
 from crypto.certificates import Certificate, SignatureAlgorithm
 from crypto.ecmath import CURVES
 from crypto.point_multiples import library_curve
-from crypto.trust import TrustStore
 from kiosk.errors import ErrorCode, KioskError
 from kiosk.ports import CardSlot
 from kiosk.workflow.chip_bench import Exchange, Run
@@ -59,20 +58,20 @@ class _Signed:
     algorithm: hashes.HashAlgorithm
 
 
-def bare_primitives(run: Run, store: TrustStore, slot: CardSlot | None = None) -> Bare:
+def bare_primitives(run: Run, slot: CardSlot | None = None) -> Bare:
     """What the primitives of that run cost now, each kind timed by itself.
 
     With `slot` a harmless command goes to the chip on it wherever the terminal waited for the chip; without,
     they run in one go.
     """
     if slot is None:
-        return _bare(run, store, lambda: None)
+        return _bare(run, lambda: None)
     with slot.connect() as link:
-        return _bare(run, store, lambda: link.send(_HARMLESS))
+        return _bare(run, lambda: link.send(_HARMLESS))
 
 
-def _bare(run: Run, store: TrustStore, wait: Callable[[], object]) -> Bare:
-    signed, files = _signatures(run, store), list(run.read.files.values())
+def _bare(run: Run, wait: Callable[[], object]) -> Bare:
+    signed, files = _signatures(run), list(run.read.files.values())
     agreements = ciphers = macs = 0.0
     for work in _agreements(_curve(run)):
         wait()
@@ -139,8 +138,8 @@ def _verify(signed: Sequence[_Signed]) -> None:
         item.key.verify(item.signature, item.data, ec.ECDSA(item.algorithm))
 
 
-def _signatures(run: Run, store: TrustStore) -> tuple[_Signed, ...]:
-    """EF.SOD by the document signer, its certificate and the revocation list by the CSCA."""
+def _signatures(run: Run) -> tuple[_Signed, ...]:
+    """EF.SOD by the document signer, its certificate by the CSCA; a trust store checks lists once."""
     passive = run.report.passive
     if passive is None or passive.security_object is None:
         raise KioskError(ErrorCode.INTERNAL, "nothing was signed")
@@ -148,11 +147,9 @@ def _signatures(run: Run, store: TrustStore) -> tuple[_Signed, ...]:
     if signer is None or csca is None:
         raise KioskError(ErrorCode.INTERNAL, "nobody signed")
     info = passive.security_object.signed_data.signer
-    lists = store.crls(csca, now=run.report.inspected_at) if run.report.inspected_at else ()
     return (
         _signed(signer, info.signed_attributes, info.signature, info.signature_algorithm),
         _signed(csca, signer.tbs, signer.signature, signer.signature_algorithm),
-        *(_signed(csca, item.tbs, item.signature, item.signature_algorithm) for item in lists[:1]),
     )
 
 

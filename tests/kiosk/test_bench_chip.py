@@ -77,7 +77,7 @@ def test_the_primitives_are_those_of_the_run(tmp_path: Path) -> None:
     store = TrustStore.from_directory(chip.trust)
     slot = drivers.open_slot(f"sim:{chip.image}", lab=True)
     run = measure(slot, parse(chip.lines), store, BLOCKS["1000"])
-    bare = bare_primitives(run, store)
+    bare = bare_primitives(run)
     parts = (bare.agreements, bare.ciphers, bare.macs, bare.hashes, bare.signatures)
     assert bare.total == sum(parts)
     assert min(parts) > 0
